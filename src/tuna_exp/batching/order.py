@@ -1,0 +1,104 @@
+"""The order of training: which examples make an optimizer step, and how a step is split.
+
+The whole run is planned before it starts, so that the place to continue after a kill is one number.
+A step has `batch_size` examples over all devices; it is split into exactly `accumulate * devices`
+micro-batches, because Lightning counts micro-batches and not examples. A last step with fewer
+examples than micro-batches is joined to the step before it, so every example is seen once per epoch.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from random import Random
+from typing import Any
+
+from torch.utils.data import DataLoader, Dataset
+
+from tuna_exp.batching.batch import RankedBatch, StepTotals, TokenizedExample
+from tuna_exp.batching.layouts import collate
+from tuna_exp.errors import ConfigError
+
+
+@dataclass(frozen=True)
+class Order:
+    """How examples are dealt out. `accumulate` is micro-batches per step and device."""
+
+    batch_size: int
+    accumulate: int
+    devices: int
+    epochs: int
+    seed: int
+
+    def steps(self, count: int) -> list[list[int]]:
+        """Return the example indices of every optimizer step of the run.
+
+        Raises ConfigError where a step could not give each device one example.
+        """
+        parts = self.accumulate * self.devices
+        if not parts <= min(self.batch_size, count):
+            raise ConfigError(
+                f"batching.batch_size={self.batch_size} with {count} examples cannot fill {self.accumulate} accumulated "
+                f"micro-batches on {self.devices} devices. Cure: lower trainer.accumulate_grad_batches or add data."
+            )
+        return [step for epoch in range(self.epochs) for step in self._epoch(count, epoch, parts)]
+
+    def _epoch(self, count: int, epoch: int, parts: int) -> list[list[int]]:
+        shuffled = list(range(count))
+        Random(f"{self.seed}/{epoch}").shuffle(shuffled)
+        steps = [shuffled[i : i + self.batch_size] for i in range(0, count, self.batch_size)]
+        if len(steps[-1]) < parts:
+            rest = steps.pop()
+            steps[-1] += rest
+        return steps
+
+    def micro_batches(self, step: list[int], rank: int) -> list[list[int]]:
+        """Split one step: the `accumulate` micro-batches that the device `rank` computes."""
+        parts = self.accumulate * self.devices
+        return [step[part::parts] for part in range(rank, parts, self.devices)]
+
+
+class PlannedBatches(Dataset[RankedBatch]):
+    """Micro-batch i of this device, laid out when it is asked for."""
+
+    def __init__(self, examples: list[TokenizedExample], order: Order, layout: str, rank: int, pad_id: int) -> None:
+        self.examples = examples
+        self.layout = layout
+        self.pad_id = pad_id
+        self.plan = [
+            (step, part)
+            for step in order.steps(len(examples))
+            for part in order.micro_batches(step, rank)
+        ]
+
+    def __len__(self) -> int:
+        return len(self.plan)
+
+    def __getitem__(self, index: int) -> RankedBatch:
+        step, part = self.plan[index]
+        totals = StepTotals.of([self.examples[i] for i in step])
+        return collate([self.examples[i] for i in part], self.layout, totals, self.pad_id)
+
+
+class ResumableLoader(DataLoader[RankedBatch]):
+    """A loader whose place is the count of micro-batches trained on, not the count fetched ahead.
+
+    Lightning saves `state_dict()` with its checkpoint and calls `load_state_dict` before it continues.
+    `trained` is kept up to date by the objective at the end of each micro-batch.
+    """
+
+    def __init__(self, batches: PlannedBatches) -> None:
+        super().__init__(batches, batch_size=None, shuffle=False)
+        self.trained = 0
+        self._start = 0
+
+    def __iter__(self) -> Iterator[RankedBatch]:  # type: ignore[override]
+        for index in range(self._start, len(self)):
+            yield self.dataset[index]
+        self._start = 0
+
+    def state_dict(self) -> dict[str, Any]:
+        """Say how many micro-batches have been trained on."""
+        return {"trained": self.trained}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Continue after the micro-batches of a checkpoint."""
+        self.trained = self._start = int(state["trained"])

@@ -1,0 +1,127 @@
+"""The comparison as one HTML file that works from a disk: no fetch, no server, no other file.
+
+The page forbids itself the network by its content policy, and evaluates chart expressions with
+Vega's interpreter, so that it needs no `eval` either. All model output goes through autoescape.
+Left out: every response (they are in the predictions' files); a drawn sample shows their nature.
+"""
+
+import json
+import platform
+import random
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+import altair as alt
+import vl_convert
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+
+from tuna_exp.comparison import plots, wording
+from tuna_exp.comparison.curves import curves as training_curves
+from tuna_exp.comparison.results import Comparison
+from tuna_exp.records import Prediction
+
+_SAMPLES = 8
+_LONGEST_SHOWN = 1500
+_PACKAGES = ("tuna_exp", "torch", "lightning", "transformers", "peft", "scipy", "altair")
+
+
+@dataclass(frozen=True)
+class Sample:
+    """One instruction with each method's response to it."""
+
+    kind: str
+    instruction: str
+    answers: tuple[tuple[str, Prediction], ...]
+
+
+def write_report(comparison: Comparison, path: Path, settings: Mapping[str, object]) -> Path:
+    """Write the page to `path` and return it.
+
+    `settings` is shown as it stands, dotted name and value: the caller leaves secrets out of it.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(_page(comparison, settings), encoding="utf-8")
+    return path
+
+
+def samples(comparison: Comparison, number: int = _SAMPLES) -> list[Sample]:
+    """Draw instructions at random, half of them among those on which the methods disagree."""
+    draw = random.Random(comparison.bootstrap.seed)
+    found = _side_by_side(comparison)
+    split = [s for s in found if len({prediction.passed for _, prediction in s.answers}) > 1]
+    chosen = draw.sample(split, min(len(split), number // 2))
+    rest = [sample for sample in found if sample not in chosen]
+    return chosen + draw.sample(rest, min(len(rest), number - len(chosen)))
+
+
+def versions() -> dict[str, str]:
+    """Versions of Python and of the packages that the numbers depend on."""
+    return {"python": platform.python_version()} | {name: _version(name) for name in _PACKAGES}
+
+
+def script_json(value: object) -> Markup:
+    """JSON that may stand inside a script element: it cannot end the element or open a comment."""
+    text = json.dumps(value, ensure_ascii=False, allow_nan=False)
+    for character in "<>&\u2028\u2029":
+        text = text.replace(character, f"\\u{ord(character):04x}")
+    return Markup(text)
+
+
+def _page(comparison: Comparison, settings: Mapping[str, object]) -> str:
+    charts, curves = plots.charts(comparison), training_curves(comparison)
+    environment = Environment(
+        loader=PackageLoader("tuna_exp.comparison"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    return environment.get_template("report.html.jinja").render(
+        comparison=comparison,
+        wording=wording,
+        charts=charts,
+        curves=curves,
+        specs=script_json([chart.spec for chart in [*charts, *curves]]),
+        bundle=Markup(_bundle()),
+        samples=samples(comparison),
+        settings=settings,
+        versions=versions(),
+        shorten=_shorten,
+    )
+
+
+@cache
+def _bundle() -> str:
+    """Vega, Vega-Lite, vega-embed and the expression interpreter, about 0.9 MB of script."""
+    return vl_convert.javascript_bundle("window.vegaEmbed = vegaEmbed;", _vega_lite())
+
+
+def _vega_lite() -> str:
+    """Major and minor version of Vega-Lite for which altair writes: 6.4 of v6.4.1."""
+    major, minor, _ = alt.SCHEMA_VERSION.removeprefix("v").split(".")
+    return f"{major}.{minor}"
+
+
+def _side_by_side(comparison: Comparison) -> list[Sample]:
+    answers: dict[str, list[tuple[str, Prediction]]] = {}
+    for method in comparison.methods:
+        for prediction in method.predictions:
+            answers.setdefault(prediction.instruction.id, []).append((method.method, prediction))
+    instructions = [group[0][1].instruction for _, group in sorted(answers.items())]
+    return [Sample(i.kind, i.text, tuple(answers[i.id])) for i in instructions]
+
+
+def _shorten(text: str) -> str:
+    left = len(text) - _LONGEST_SHOWN
+    return text if left <= 0 else f"{text[:_LONGEST_SHOWN]} … ({left} more characters)"
+
+
+def _version(package: str) -> str:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return "not installed"

@@ -1,0 +1,208 @@
+"""What a comparison takes and gives: a dataclass for each, and `compare`, which does the counting.
+
+Left out: where the data comes from (the compare stage reads artifacts) and how it is shown
+(`table`, `plots`, `report`). Several seeds of one method are given as methods of their own.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from tuna_exp.comparison.statistics import (
+    Bootstrap,
+    Difference,
+    Interval,
+    mean_interval,
+    paired_difference,
+)
+from tuna_exp.errors import UserError, nearest
+from tuna_exp.records import Prediction
+
+ALL = "all"
+Curve = Mapping[str, float | str | None]
+
+
+@dataclass(frozen=True)
+class MethodResult:
+    """One method's predictions on the held-out items and what it cost to train and sample.
+
+    `curves` are the rows of its training's metrics.csv: step and any metrics, empty where missing.
+    """
+
+    method: str
+    predictions: Sequence[Prediction]
+    seconds: float
+    tokens: int
+    curves: Sequence[Curve] = ()
+
+
+@dataclass(frozen=True)
+class RankingResult:
+    """How far a ranker's order agrees with the truth (see `ranking_quality.assess`)."""
+
+    name: str
+    ranker: str
+    agreement: Interval | None
+    ordered_sets: int
+    sets: int
+    pairs: int
+    refusals: Mapping[str, int] = field(default_factory=dict)
+    ties: int = 0
+    tau: Interval | None = None
+
+
+@dataclass(frozen=True)
+class StageCost:
+    """What one stage took; `reused` where an earlier run had paid for it."""
+
+    label: str
+    stage: str
+    seconds: float
+    tokens: int
+    reused: bool
+    digest: str
+
+
+@dataclass(frozen=True)
+class Row:
+    """One method on one split: shares in [0, 1], `difference` None for the baseline itself."""
+
+    method: str
+    split: str
+    items: int
+    score: Interval
+    passed: float
+    difference: Difference | None
+    response_tokens: float
+
+
+@dataclass(frozen=True)
+class FamilyScore:
+    """One method on one family of kinds (the part of the kind before "/")."""
+
+    method: str
+    family: str
+    score: Interval
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """All that the tables, plots and the report show. `rows` go by split, then by method."""
+
+    methods: tuple[MethodResult, ...]
+    rankings: tuple[RankingResult, ...]
+    stages: tuple[StageCost, ...]
+    rows: tuple[Row, ...]
+    families: tuple[FamilyScore, ...]
+    baseline: str
+    bootstrap: Bootstrap
+
+    def rows_of(self, split: str) -> tuple[Row, ...]:
+        """The rows of one split, in the order of the methods."""
+        return tuple(row for row in self.rows if row.split == split)
+
+    @property
+    def splits(self) -> tuple[str, ...]:
+        """`all` first, then each split where the items have more than one."""
+        return tuple(dict.fromkeys(row.split for row in self.rows))
+
+
+def compare(
+    methods: Sequence[MethodResult],
+    rankings: Sequence[RankingResult],
+    stages: Sequence[StageCost],
+    baseline: str,
+    confidence: float,
+    resamples: int,
+    seed: int,
+) -> Comparison:
+    """Score every method with intervals and against `baseline` over the same items.
+
+    Raises:
+        ConfigError: confidence or resamples out of range.
+        UserError: no baseline among the methods, a name given twice, no predictions, or methods
+            evaluated on other items than the baseline.
+    """
+    bootstrap = Bootstrap(confidence, resamples, seed)
+    base = _baseline(methods, baseline)
+    rows = [_row(method, base, split, bootstrap) for split in _splits(base) for method in methods]
+    families = [
+        FamilyScore(method.method, family, _score(chosen, bootstrap))
+        for method in methods
+        for family, chosen in by_family(method.predictions).items()
+    ]
+    return Comparison(
+        methods=tuple(methods),
+        rankings=tuple(rankings),
+        stages=tuple(stages),
+        rows=tuple(rows),
+        families=tuple(families),
+        baseline=baseline,
+        bootstrap=bootstrap,
+    )
+
+
+def by_family(predictions: Sequence[Prediction]) -> dict[str, list[Prediction]]:
+    """Group predictions by the part of the kind before "/", in alphabetical order."""
+    groups: dict[str, list[Prediction]] = {}
+    for prediction in predictions:
+        family = prediction.instruction.kind.partition("/")[0] or "no kind"
+        groups.setdefault(family, []).append(prediction)
+    return dict(sorted(groups.items()))
+
+
+def _baseline(methods: Sequence[MethodResult], baseline: str) -> MethodResult:
+    names = [method.method for method in methods]
+    if baseline not in names:
+        raise UserError(
+            f"comparison.baseline is '{baseline}', which is not among the methods {names}."
+            f"{nearest(baseline, names)} Cure: comparison.baseline=<one of them>"
+        )
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        raise UserError(f"method {twice} is given more than once. Cure: name each result once")
+    empty = [method.method for method in methods if not method.predictions]
+    if empty:
+        raise UserError(f"method {empty} has no predictions. Cure: evaluate it first")
+    return methods[names.index(baseline)]
+
+
+def _splits(base: MethodResult) -> list[str]:
+    splits = sorted({prediction.instruction.split for prediction in base.predictions})
+    return [ALL, *splits] if len(splits) > 1 else [ALL]
+
+
+def _row(method: MethodResult, base: MethodResult, split: str, bootstrap: Bootstrap) -> Row:
+    chosen, against = _of(method, split), _of(base, split)
+    return Row(
+        method=method.method,
+        split=split,
+        items=len(chosen),
+        score=_score(chosen, bootstrap),
+        passed=_mean([float(prediction.passed) for prediction in chosen]),
+        difference=None if method is base else _against(method, chosen, against, bootstrap),
+        response_tokens=_mean([float(prediction.tokens) for prediction in chosen]),
+    )
+
+
+def _against(
+    method: MethodResult,
+    chosen: Sequence[Prediction],
+    against: Sequence[Prediction],
+    bootstrap: Bootstrap,
+) -> Difference:
+    try:
+        return paired_difference(chosen, against, bootstrap)
+    except UserError as error:
+        raise UserError(f"method '{method.method}': {error}") from error
+
+
+def _of(method: MethodResult, split: str) -> list[Prediction]:
+    return [p for p in method.predictions if split in (ALL, p.instruction.split)]
+
+
+def _score(predictions: Sequence[Prediction], bootstrap: Bootstrap) -> Interval:
+    return mean_interval([prediction.score for prediction in predictions], (0.0, 1.0), bootstrap)
+
+
+def _mean(values: Sequence[float]) -> float:
+    return sum(values) / len(values) if values else float("nan")

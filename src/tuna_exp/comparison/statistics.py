@@ -1,0 +1,229 @@
+"""The numbers that the comparison rests on: bootstrap intervals, paired differences, agreement.
+
+Left out: significance tests with p-values and corrections for many comparisons. An interval of the
+paired difference says as much and shows its size; the report says how many comparisons were made.
+"""
+
+import math
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import combinations
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+from scipy import stats
+
+from tuna_exp.errors import ConfigError, UserError
+from tuna_exp.records import Prediction
+
+Array = npt.NDArray[np.float64]
+Verdict = Literal["better", "worse", "not told apart"]
+
+# Resampled numbers held at once: 2 arrays of 2 M doubles are 32 MB, however many items there are.
+_NUMBERS_AT_ONCE = 2_000_000
+_SAME = 1e-12
+
+
+@dataclass(frozen=True)
+class Bootstrap:
+    """How intervals are made: `confidence` in (0, 1), number of `resamples`, `seed` of the draws.
+
+    Raises:
+        ConfigError: a value with which no interval can be made.
+    """
+
+    confidence: float
+    resamples: int
+    seed: int
+
+    def __post_init__(self) -> None:
+        """Refuse what scipy would refuse much later and less plainly."""
+        if not 0 < self.confidence < 1:
+            raise ConfigError(
+                f"comparison.confidence is {self.confidence}; allowed: between 0 and 1, both "
+                "excluded. Cure: comparison.confidence=0.95"
+            )
+        if self.resamples < 100:
+            raise ConfigError(
+                f"comparison.resamples is {self.resamples}; allowed: 100 or more. "
+                "Cure: comparison.resamples=9999"
+            )
+
+
+@dataclass(frozen=True)
+class Interval:
+    """An estimate over `items` items with its interval; `low`, `high` are NaN where unknown."""
+
+    value: float
+    low: float
+    high: float
+    items: int
+
+    @property
+    def known(self) -> bool:
+        """Whether there were enough items (two) for an interval."""
+        return math.isfinite(self.low) and math.isfinite(self.high)
+
+    def excludes(self, value: float) -> bool:
+        """Whether the interval is known and lies wholly to one side of `value`."""
+        return self.known and not self.low <= value <= self.high
+
+
+@dataclass(frozen=True)
+class Difference:
+    """A method's score minus the baseline's over the same items, and what that allows to say."""
+
+    interval: Interval
+    verdict: Verdict
+
+
+def mean_interval(
+    values: Sequence[float], bounds: tuple[float, float], bootstrap: Bootstrap
+) -> Interval:
+    """Mean x̄ = Σ_i x_i / n with its BCa bootstrap interval over the n items.
+
+    `bounds` are the least and largest value an item can have; they are used only where all values
+    are equal and resampling would show no spread (see `_unseen`). BCa: Efron (1987), equation 4.1.
+    """
+    data = np.asarray(values, dtype=np.float64)
+    return _ratio_interval(data, np.ones_like(data), bounds, bootstrap)
+
+
+def paired_difference(
+    treatment: Sequence[Prediction], baseline: Sequence[Prediction], bootstrap: Bootstrap
+) -> Difference:
+    """Mean over the items i of s_i(treatment) − s_i(baseline), matched by instruction id.
+
+    The verdict is "better" or "worse" where the interval excludes 0 and, besides, k items differ
+    with 2·(1/2)^k <= 1 − confidence: with fewer not even k wins out of k could show a difference
+    (sign test), and the bootstrap is too narrow on so few.
+
+    Raises:
+        UserError: the two sides do not hold the same instruction ids, each once.
+    """
+    ours, theirs = _by_id(treatment), _by_id(baseline)
+    if ours.keys() != theirs.keys():
+        raise UserError(_mismatch(set(ours), set(theirs)))
+    differences = [ours[item] - theirs[item] for item in sorted(ours)]
+    interval = mean_interval(differences, (-1.0, 1.0), bootstrap)
+    differing = sum(abs(difference) > _SAME for difference in differences)
+    enough = 2.0 ** (1 - differing) <= 1 - bootstrap.confidence
+    return Difference(interval, _verdict(interval) if enough else "not told apart")
+
+
+def kendall_tau_b(first: Sequence[float], second: Sequence[float]) -> float:
+    """Kendall's τ_b = (C − D) / sqrt((C + D + T_first)(C + D + T_second)); NaN for a side all tied.
+
+    C and D count concordant and discordant pairs, T_x the pairs tied in x alone.
+    """
+    if len(set(first)) < 2 or len(set(second)) < 2:
+        return math.nan
+    return float(stats.kendalltau(first, second, variant="b").statistic)
+
+
+@dataclass(frozen=True)
+class PairCounts:
+    """Pairs of one set that the truth orders: how many, agreed on, and tied by the ranker."""
+
+    ordered: int
+    agreed: int
+    tied: int
+
+    @property
+    def credit(self) -> float:
+        """Agreed pairs plus half of the tied ones: what tossing a coin for ties would expect."""
+        return self.agreed + self.tied / 2
+
+
+def count_pairs(ranker: Sequence[float], truth: Sequence[float]) -> PairCounts:
+    """Compare two scorings of one set of responses, higher is better, over truth-ordered pairs."""
+    scores = list(zip(ranker, truth, strict=True))
+    products = [
+        (a_ranker - b_ranker) * (a_truth - b_truth)
+        for (a_ranker, a_truth), (b_ranker, b_truth) in combinations(scores, 2)
+        if a_truth != b_truth
+    ]
+    agreed = sum(product > 0 for product in products)
+    return PairCounts(len(products), agreed, sum(product == 0 for product in products))
+
+
+def pair_agreement(sets: Sequence[PairCounts], bootstrap: Bootstrap) -> Interval | None:
+    """Share of truth-ordered pairs that the ranker orders the same way, ties counting half.
+
+    A = Σ_s (agreed_s + tied_s / 2) / Σ_s ordered_s; 0.5 is chance. The interval resamples whole
+    sets, because the pairs of one set share responses. None where no pair has a true order.
+    """
+    ordered = [counts for counts in sets if counts.ordered]
+    if not ordered:
+        return None
+    credit = np.array([counts.credit for counts in ordered], dtype=np.float64)
+    pairs = np.array([counts.ordered for counts in ordered], dtype=np.float64)
+    return _ratio_interval(credit, pairs, (0.0, 1.0), bootstrap)
+
+
+def _ratio_interval(
+    totals: Array, counts: Array, bounds: tuple[float, float], bootstrap: Bootstrap
+) -> Interval:
+    """Σ totals / Σ counts over resampled units; totals and counts have shape (n,), counts > 0."""
+    units = len(totals)
+    value = float(totals.sum() / counts.sum()) if units else math.nan
+    if units < 2:
+        return Interval(value, math.nan, math.nan, units)
+    if np.ptp(totals / counts) <= _SAME:
+        return _unseen(value, units, bounds, bootstrap.confidence)
+    low, high = stats.bootstrap(
+        (totals, counts),
+        lambda t, c, axis=-1: t.sum(axis=axis) / c.sum(axis=axis),
+        paired=True,
+        vectorized=True,
+        n_resamples=bootstrap.resamples,
+        batch=max(1, _NUMBERS_AT_ONCE // units),
+        confidence_level=bootstrap.confidence,
+        method="BCa",
+        rng=np.random.default_rng(bootstrap.seed),
+    ).confidence_interval
+    return Interval(value, float(low), float(high), units)
+
+
+def _unseen(value: float, units: int, bounds: tuple[float, float], confidence: float) -> Interval:
+    """Interval where all n units are equal: what the sample cannot rule out.
+
+    Units of another value may make up a share p of the population and still be missed by all n with
+    probability (1 − p)^n; p = 1 − ((1 − confidence) / 2)^(1/n) is the largest share not ruled out
+    (Clopper and Pearson 1934 at n out of n), and each could lie at one of the bounds.
+    """
+    share = 1 - ((1 - confidence) / 2) ** (1 / units)
+    low, high = bounds
+    return Interval(value, value - share * (value - low), value + share * (high - value), units)
+
+
+def _verdict(interval: Interval) -> Verdict:
+    if not interval.excludes(0.0):
+        return "not told apart"
+    return "better" if interval.value > 0 else "worse"
+
+
+def _by_id(predictions: Sequence[Prediction]) -> dict[str, float]:
+    scores = {prediction.instruction.id: prediction.score for prediction in predictions}
+    if len(scores) != len(predictions):
+        ids = Counter(prediction.instruction.id for prediction in predictions)
+        twice, times = ids.most_common(1)[0]
+        raise UserError(
+            f"instruction id '{twice}' occurs {times} times among {len(predictions)} predictions; "
+            "each item may be predicted once. Cure: evaluate again into an empty folder"
+        )
+    return scores
+
+
+def _mismatch(ours: set[str], theirs: set[str]) -> str:
+    sides = [
+        ("the method alone", sorted(ours - theirs)),
+        ("the baseline alone", sorted(theirs - ours)),
+    ]
+    told = "; ".join(f"{len(ids)} in {side}: {', '.join(ids[:5])}" for side, ids in sides if ids)
+    return (
+        f"the predictions are not on the same items ({told}); a paired difference needs the same "
+        "instruction ids on both sides. Cure: evaluate both with the same evaluation settings"
+    )

@@ -1,0 +1,234 @@
+"""The comparison as text: terminal tables, and the files comparison.json, table.md and table.csv.
+
+Left out: colours that carry meaning of their own. A verdict is always a word.
+"""
+
+import csv
+import dataclasses
+import io
+import json
+import math
+from pathlib import Path
+
+from rich.console import Group
+from rich.padding import Padding
+from rich.table import Table
+from rich.text import Text
+
+from tuna_exp.comparison import wording
+from tuna_exp.comparison.results import ALL, Comparison, Row
+
+_STYLES = {"better": "bold green", "worse": "bold red"}
+_COLUMNS = (
+    "split",
+    "method",
+    "items",
+    "score",
+    "score_low",
+    "score_high",
+    "passed",
+    "difference",
+    "difference_low",
+    "difference_high",
+    "verdict",
+    "response_tokens",
+    "seconds",
+    "tokens",
+)
+
+
+def render(comparison: Comparison) -> Group:
+    """Verdict, scores by split, costs, rankers and what all that does not show; fits 80 columns."""
+    tables = [_scores(comparison, split) for split in comparison.splits] + [_costs(comparison)]
+    if comparison.rankings:
+        tables.append(_rankings(comparison))
+    spaced = [Padding(table, (1, 0, 0, 0)) for table in tables]
+    told = [_bullet(note) for note in wording.notes(comparison)]
+    return Group(Text(wording.headline(comparison), style="bold"), *spaced, Text(), *told)
+
+
+def _bullet(note: str) -> Table:
+    """A note with a hanging indent."""
+    line = Table.grid(padding=(0, 1))
+    line.add_row("-", Text(note))
+    return line
+
+
+def write(comparison: Comparison, folder: Path) -> None:
+    """Write comparison.json (everything but predictions and curves), table.md and table.csv."""
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "comparison.json").write_text(to_json(comparison), encoding="utf-8")
+    (folder / "table.md").write_text(to_markdown(comparison), encoding="utf-8")
+    (folder / "table.csv").write_text(to_csv(comparison), encoding="utf-8")
+
+
+def to_json(comparison: Comparison) -> str:
+    """Verdict, rows, families, rankings and stages; null where an interval is unknown."""
+    parts = ("rows", "families", "rankings", "stages")
+    content: dict[str, object] = {
+        "headline": wording.headline(comparison),
+        "notes": wording.notes(comparison),
+        "baseline": comparison.baseline,
+        "bootstrap": dataclasses.asdict(comparison.bootstrap),
+        **{
+            part: [dataclasses.asdict(item) for item in getattr(comparison, part)] for part in parts
+        },
+    }
+    return json.dumps(_without_nan(content), indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+
+
+def to_csv(comparison: Comparison) -> str:
+    """One line per split and method, shares in [0, 1], empty where unknown."""
+    text = io.StringIO()
+    lines = csv.writer(text, lineterminator="\n")
+    lines.writerow(_COLUMNS)
+    for row in comparison.rows:
+        lines.writerow(
+            ["" if _is_nan(value) else value for value in flat(comparison, row).values()]
+        )
+    return text.getvalue()
+
+
+def to_markdown(comparison: Comparison) -> str:
+    """The verdict, the tables of `render` side by side in one row per method, and the notes."""
+    level = wording.level(comparison)
+    head = [
+        "items from",
+        "method",
+        "items",
+        f"score % [{level}]",
+        "passed %",
+        f"points against {comparison.baseline} [{level}]",
+        "verdict",
+        "tokens per response",
+        "time",
+        "tokens",
+    ]
+    methods = _markdown(
+        [head, *([*_words(row), *_cost(comparison, row)] for row in comparison.rows)]
+    )
+    rankers = _markdown([_ranking_head(f" [{level}]"), *_ranking_rows(comparison)])
+    notes = "".join(f"- {note}\n" for note in wording.notes(comparison))
+    return "\n".join([f"{wording.headline(comparison)}\n", methods, rankers, notes])
+
+
+def flat(comparison: Comparison, row: Row) -> dict[str, object]:
+    """A row as plain numbers under the names of table.csv; NaN where unknown."""
+    result = next(method for method in comparison.methods if method.method == row.method)
+    difference = row.difference.interval if row.difference else None
+    values = (
+        row.split,
+        row.method,
+        row.items,
+        row.score.value,
+        row.score.low,
+        row.score.high,
+        row.passed,
+        difference.value if difference else math.nan,
+        difference.low if difference else math.nan,
+        difference.high if difference else math.nan,
+        row.difference.verdict if row.difference else "baseline",
+        row.response_tokens,
+        result.seconds,
+        result.tokens,
+    )
+    return dict(zip(_COLUMNS, values, strict=True))
+
+
+def _scores(comparison: Comparison, split: str) -> Table:
+    rows = comparison.rows_of(split)
+    items = f"{wording.split_label(split)}, {rows[0].items} held out"
+    title = f"Score on {items} (brackets: {wording.level(comparison)} interval)"
+    table = _table(
+        title, "method", "score %", "passed %", f"points on {comparison.baseline}", "verdict"
+    )
+    for row in rows:
+        _, name, _, score, passed, difference, verdict = _words(row)
+        styled = Text(verdict, style=_STYLES.get(verdict, ""))
+        table.add_row(Text(name), score, passed, difference, styled)
+    return table
+
+
+def _costs(comparison: Comparison) -> Table:
+    table = _table("Length and cost", "method", "tokens per response", "time", "tokens")
+    for row in comparison.rows_of(ALL):
+        table.add_row(Text(row.method), *_cost(comparison, row))
+    return table
+
+
+def _rankings(comparison: Comparison) -> Table:
+    title = (
+        f"Rankings against the truth (chance 50 %; brackets: {wording.level(comparison)} interval)"
+    )
+    table = _table(title, *_ranking_head(""))
+    for cells in _ranking_rows(comparison):
+        table.add_row(*map(Text, cells))
+    return table
+
+
+def _table(title: str, *columns: str) -> Table:
+    table = Table(
+        title=title, title_justify="left", box=None, header_style="dim", padding=(0, 2, 0, 0)
+    )
+    for column in columns[:-1]:
+        table.add_column(column, no_wrap=True)
+    table.add_column(columns[-1], min_width=9)
+    return table
+
+
+def _words(row: Row) -> list[str]:
+    difference = row.difference
+    return [
+        wording.split_label(row.split),
+        row.method,
+        str(row.items),
+        wording.percents(row.score),
+        wording.percent(row.passed),
+        wording.points(difference.interval if difference else None),
+        difference.verdict if difference else "baseline",
+    ]
+
+
+def _cost(comparison: Comparison, row: Row) -> list[str]:
+    result = next(method for method in comparison.methods if method.method == row.method)
+    return [
+        f"{row.response_tokens:.0f}" if row.items else wording.UNKNOWN,
+        wording.duration(result.seconds),
+        wording.count(result.tokens),
+    ]
+
+
+def _ranking_head(level: str) -> list[str]:
+    return ["ranking", "ranker", f"agrees %{level}", "pairs", "ordered", "refused"]
+
+
+def _ranking_rows(comparison: Comparison) -> list[list[str]]:
+    return [
+        [
+            ranking.name,
+            ranking.ranker,
+            wording.percents(ranking.agreement),
+            str(ranking.pairs),
+            f"{ranking.ordered_sets} of {ranking.sets}",
+            wording.refused(ranking),
+        ]
+        for ranking in comparison.rankings
+    ]
+
+
+def _markdown(rows: list[list[str]]) -> str:
+    cells = [[cell.replace("|", "\\|") for cell in row] for row in rows]
+    head, *body = [f"| {' | '.join(row)} |" for row in cells]
+    return "\n".join([head, "|" + "---|" * len(rows[0]), *body, ""])
+
+
+def _is_nan(value: object) -> bool:
+    return isinstance(value, float) and math.isnan(value)
+
+
+def _without_nan(value: object) -> object:
+    if isinstance(value, dict):
+        return {key: _without_nan(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_without_nan(item) for item in value]
+    return None if _is_nan(value) else value

@@ -1,0 +1,211 @@
+"""How results are said: numbers with their intervals, and sentences that claim no more than shown.
+
+The terminal, the report and the tracker all take their words from here, so that they cannot differ.
+"""
+
+import math
+from collections.abc import Sequence
+
+from tuna_exp.comparison.results import ALL, Comparison, RankingResult, Row
+from tuna_exp.comparison.statistics import Interval
+
+UNKNOWN = "–"
+# Methods that are no answer to "did ranking help": the model before any training of ours.
+UNTRAINED = "base"
+CHANCE = 0.5
+_SPLITS = {ALL: "all items", "held_out": "seen kinds", "held_out_kind": "unseen kinds"}
+# A quarter more or fewer tokens per response is worth a warning: checks may favour length.
+_LONGER = 1.25
+
+
+def split_label(split: str) -> str:
+    """What a split is called for a reader."""
+    return _SPLITS.get(split, split or "no split")
+
+
+def percent(share: float) -> str:
+    """61.2 for 0.612."""
+    return UNKNOWN if math.isnan(share) else f"{100 * share:.1f}"
+
+
+def percents(interval: Interval | None) -> str:
+    """61.2 [54.8, 67.3]: a share and its interval, in percent."""
+    if interval is None or math.isnan(interval.value):
+        return UNKNOWN
+    span = f"{percent(interval.low)}, {percent(interval.high)}" if interval.known else UNKNOWN
+    return f"{percent(interval.value)} [{span}]"
+
+
+def points(interval: Interval | None) -> str:
+    """+6.2 [+1.1, +11.3]: a difference of shares and its interval, in percentage points."""
+    if interval is None or math.isnan(interval.value):
+        return UNKNOWN
+    low, high = 100 * interval.low, 100 * interval.high
+    span = f"{low:+.1f}, {high:+.1f}" if interval.known else UNKNOWN
+    return f"{100 * interval.value:+.1f} [{span}]"
+
+
+def duration(seconds: float) -> str:
+    """8 s, 2 m 05 s or 1 h 02 m."""
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    minutes, rest = divmod(whole, 60)
+    return (
+        f"{minutes} m {rest:02d} s" if minutes < 60 else f"{minutes // 60} h {minutes % 60:02d} m"
+    )
+
+
+def count(number: float) -> str:
+    """950, 12.3 k or 4.5 M."""
+    for size, unit in ((1e6, " M"), (1e3, " k")):
+        if number >= size:
+            return f"{number / size:.1f}{unit}"
+    return f"{number:.0f}"
+
+
+def refused(ranking: RankingResult) -> str:
+    """Refusals by kind, most frequent first, or "none"."""
+    kinds = sorted(ranking.refusals.items(), key=lambda item: (-item[1], item[0]))
+    return ", ".join(f"{kind} {times}" for kind, times in kinds if times) or "none"
+
+
+def headline(comparison: Comparison) -> str:
+    """The verdict in one sentence: which ranked methods are told apart from the baseline."""
+    rows, base = ranked_rows(comparison, ALL), comparison.baseline
+    if not rows:
+        return f"There is no ranked method here to compare with {base}."
+    better, worse = _with_verdict(rows, "better"), _with_verdict(rows, "worse")
+    open_ = _with_verdict(rows, "not told apart")
+    if better and worse:
+        lead = f"Ranked training helped in {_names(better)} and hurt in {_names(worse)}"
+        return f"{lead}: {_size(comparison, better[0])}; {_size(comparison, worse[0])}."
+    if not better and not worse:
+        return f"No ranked method is told apart from {base}: {_size(comparison, open_[0])}."
+    told, word = (better, "helped") if better else (worse, "hurt")
+    also = f"; so, by less, did {_names(told[1:])}" if told[1:] else ""
+    rest = f"; not told apart from {base}: {_names(open_)}" if open_ else ""
+    return f"Ranked training {word}: {_size(comparison, told[0])}{also}{rest}."
+
+
+def notes(comparison: Comparison) -> list[str]:
+    """What the numbers do and do not show, one sentence each."""
+    told = [_resolution(comparison), _unseen_kinds(comparison), _lengths(comparison)]
+    told.append(_cause(comparison))
+    told += [_ranker(comparison, ranking) for ranking in comparison.rankings]
+    return [sentence for sentence in [*told, _limits(comparison)] if sentence]
+
+
+def ranked_rows(comparison: Comparison, split: str) -> list[Row]:
+    """The rows that answer whether ranking helped: neither the baseline nor the untrained model."""
+    return [row for row in comparison.rows_of(split) if row.difference and row.method != UNTRAINED]
+
+
+def _largest(rows: Sequence[Row]) -> list[Row]:
+    return sorted(
+        rows, key=lambda row: -abs(row.difference.interval.value if row.difference else 0)
+    )
+
+
+def _with_verdict(rows: Sequence[Row], verdict: str) -> list[Row]:
+    return _largest([row for row in rows if row.difference and row.difference.verdict == verdict])
+
+
+def _names(rows: Sequence[Row]) -> str:
+    *first, last = [row.method for row in rows]
+    return f"{', '.join(first)} and {last}" if first else last
+
+
+def _size(comparison: Comparison, row: Row) -> str:
+    """tuna_p scores 6.2 points above sft (95 % interval +1.1 to +11.3, 240 held-out items)."""
+    if row.difference is None or not row.difference.interval.known:
+        return f"{row.method} has too few items for an interval ({row.items})"
+    interval = row.difference.interval
+    side = "above" if interval.value > 0 else "below"
+    return (
+        f"{row.method} scores {abs(100 * interval.value):.1f} points {side} {comparison.baseline} "
+        f"({level(comparison)} interval {100 * interval.low:+.1f} to {100 * interval.high:+.1f}, "
+        f"{row.items} held-out items)"
+    )
+
+
+def level(comparison: Comparison) -> str:
+    """The confidence of every interval, as in 95 %."""
+    return f"{100 * comparison.bootstrap.confidence:g} %"
+
+
+def _resolution(comparison: Comparison) -> str:
+    known = [row.difference.interval for row in ranked_rows(comparison, ALL) if row.difference]
+    halves = [(interval.high - interval.low) / 2 for interval in known if interval.known]
+    if not halves:
+        return ""
+    return (
+        f"With {known[0].items} items a difference below about {100 * max(halves):.0f} points "
+        'cannot be seen; "not told apart" does not mean equal.'
+    )
+
+
+def _unseen_kinds(comparison: Comparison) -> str:
+    rows = ranked_rows(comparison, "held_out_kind")
+    if not rows:
+        return ""
+    told = [
+        f"{row.method} {points(row.difference.interval)} ({row.difference.verdict})"
+        for row in rows
+        if row.difference
+    ]
+    return (
+        f"On the {rows[0].items} items of kinds that training never showed, points against "
+        f"{comparison.baseline}: {'; '.join(told)}."
+    )
+
+
+def _lengths(comparison: Comparison) -> str:
+    rows = comparison.rows_of(ALL)
+    base = next(row.response_tokens for row in rows if row.method == comparison.baseline)
+    unlike = [
+        f"{row.method} {row.response_tokens:.0f}"
+        for row in ranked_rows(comparison, ALL)
+        if max(row.response_tokens, base) > _LONGER * min(row.response_tokens, base)
+    ]
+    return (
+        f"Response lengths differ, which may carry part of a difference in score: "
+        f"{'; '.join(unlike)} tokens on average against {comparison.baseline}'s {base:.0f}."
+        if unlike
+        else ""
+    )
+
+
+def _cause(comparison: Comparison) -> str:
+    if not _with_verdict(ranked_rows(comparison, ALL), "better"):
+        return ""
+    return (
+        f"A ranked method also trains on more than {comparison.baseline} does; only a control that "
+        "trains as long on a random order tells what the order itself adds."
+    )
+
+
+def _ranker(comparison: Comparison, ranking: RankingResult) -> str:
+    agreement = ranking.agreement
+    if agreement is None:
+        return f"Ranking {ranking.name}: no pair of responses has a true order, nothing to check."
+    if not agreement.excludes(CHANCE):
+        stand = "not told apart from chance (50 %)"
+    else:
+        stand = "above chance (50 %)" if agreement.value > CHANCE else "below chance (50 %)"
+    span = "no interval"
+    if agreement.known:
+        span = f"{level(comparison)} interval {percent(agreement.low)} to {percent(agreement.high)}"
+    return (
+        f"Ranking {ranking.name} orders {percent(agreement.value)} % of {ranking.pairs} pairs as "
+        f"the truth does ({span}): {stand}."
+    )
+
+
+def _limits(comparison: Comparison) -> str:
+    compared = len(ranked_rows(comparison, ALL))
+    each = f"; they are not corrected for there being {compared} of them" if compared > 1 else ""
+    return (
+        "Intervals tell what other items of the same sort might show, not what another training "
+        f"seed might: each method was trained once{each}."
+    )

@@ -1,0 +1,1 @@
+"""Readers that turn a file, a Hub dataset or a generator into `Instruction` records."""

@@ -1,0 +1,30 @@
+"""Failures that are the user's to mend: one screen, no traceback, and the cure in the message."""
+
+import difflib
+from collections.abc import Iterable
+
+
+class UserError(Exception):
+    """Something outside the code is wrong: a setting, a file, a record.
+
+    The message names the thing, its value, what is allowed and the cure. The command line prints
+    the message alone and exits with 2.
+    """
+
+
+class DataError(UserError):
+    """A dataset cannot be used as it is: names the file, the line and the field."""
+
+
+class ConfigError(UserError):
+    """A setting has a value that cannot work, seen before a model is loaded."""
+
+
+class RefusalError(UserError):
+    """Too large a share of a model's answers could not be used; the raw answers are kept."""
+
+
+def nearest(name: str, allowed: Iterable[str]) -> str:
+    """Return " Did you mean 'x'?" for the nearest allowed name, or "" where nothing is near."""
+    found = difflib.get_close_matches(name, list(allowed), n=1, cutoff=0.5)
+    return f" Did you mean '{found[0]}'?" if found else ""

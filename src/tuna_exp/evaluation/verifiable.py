@@ -1,0 +1,41 @@
+"""The held-out verifiable tasks as a benchmark: unseen words, unseen phrasings, some unseen kinds."""
+
+from dataclasses import asdict, dataclass
+
+from tuna_exp.datasets.verifiable import VerifiableDataset, verify
+from tuna_exp.llms.decoding import Decoding
+from tuna_exp.records import Candidate, Instruction, Prediction
+
+
+@dataclass(frozen=True)
+class VerifiableBenchmark:
+    """`count` items made from `seed`, answered greedily in at most `max_new_tokens`, `batch_size` at a time."""
+
+    count: int
+    seed: int
+    max_new_tokens: int
+    batch_size: int
+
+    def items(self) -> list[Instruction]:
+        """Return the held-out instructions."""
+        return VerifiableDataset(count=self.count, seed=self.seed, split="held_out").load()
+
+    def decoding(self) -> Decoding:
+        """Return greedy decoding, one response."""
+        return Decoding(1, 0.0, 1.0, 0, self.max_new_tokens)
+
+    def score(self, instruction: Instruction, answer: Candidate) -> Prediction:
+        """Score one answer with the instruction's own checker."""
+        verdict = verify(instruction, answer.text)
+        return Prediction(
+            instruction=instruction,
+            text=answer.text,
+            tokens=len(answer.token_ids),
+            passed=verdict.passed,
+            score=verdict.score,
+        )
+
+    def digest(self) -> dict[str, object]:
+        """Return what decides the items and their scores."""
+        made = VerifiableDataset(count=self.count, seed=self.seed, split="held_out").digest()
+        return {"benchmark": "verifiable", "dataset": made, **asdict(self)}

@@ -1,0 +1,197 @@
+"""The lab: typed parts in, steps out. What each stage of a recipe is made from and what decides it."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from functools import partial
+from typing import Any
+
+from tuna_exp.errors import ConfigError
+from tuna_exp.evaluation.verifiable import VerifiableBenchmark
+from tuna_exp.llms.base import LLM, Sampling
+from tuna_exp.models.student import Student
+from tuna_exp.plan import Step, Workspace, in_order
+from tuna_exp.rankers.base import Ranker
+from tuna_exp.records import Instruction, RankedExample
+from tuna_exp.stages.compare import Settings as ComparisonSettings
+from tuna_exp.stages.compare import compare
+from tuna_exp.stages.evaluate import evaluate
+from tuna_exp.stages.rank import rank, take_over
+from tuna_exp.stages.sample import sample
+from tuna_exp.stages.train import CHECKPOINT, Training, train_ranked, train_sft
+
+# Raised when a stage's code changes what it writes, so that older artifacts are not taken for new ones.
+VERSIONS = {"sample": 1, "rank": 1, "train": 1, "evaluate": 1, "compare": 1}
+
+# Model-forward tokens that one generated token costs: decoding reads all weights for few rows.
+DECODE_COST = 2.5
+
+
+@dataclass(frozen=True)
+class Part:
+    """Something a stage uses together with the settings that decide what it does."""
+
+    settings: Mapping[str, Any]
+    training: Training
+
+
+@dataclass(frozen=True)
+class Lab:
+    """All parts of an experiment. Every method returns the step for one stage; nothing runs yet."""
+
+    data: Mapping[str, Any]
+    instructions: Sequence[Instruction]
+    published: Sequence[RankedExample] | None
+    student: Student
+    teacher: LLM
+    teacher_sampling: Sampling
+    student_sampling: Sampling
+    teacher_ranker: Ranker
+    ranker: Ranker
+    extra_rankers: Mapping[str, Ranker]
+    max_refused: float
+    trainings: Mapping[str, Part]
+    benchmark: VerifiableBenchmark
+    comparison: ComparisonSettings
+    seed: int
+
+    def check(self) -> None:
+        """Raise ConfigError on parts that cannot work together, all before a model is loaded."""
+        for name, sampling in (("teacher", self.teacher_sampling), ("student", self.student_sampling)):
+            if sampling.decoding.responses < 2:
+                raise ConfigError(
+                    f"the {name} samples {sampling.decoding.responses} response per instruction "
+                    "(sampling.decoding.responses); a ranking needs at least 2."
+                )
+        for ranker in (self.teacher_ranker, self.ranker):
+            ranker.check(self.instructions)
+
+    def train_sft(self) -> Step:
+        """Return the step that fine-tunes the base model on the dataset's own responses."""
+        part = self.trainings["sft"]
+        settings = {"model": self.student.digest(), "data": self.data, "objective": part.settings}
+        run = partial(train_sft, part.training, self.student, self.instructions)
+        return self._step("train", "train SFT", settings, {}, run, 3 * self._tokens(1))
+
+    def train(self, objective: str, start: Step, ranking: Step) -> Step:
+        """Return the step that trains the model of `start` on a ranking."""
+        part = self.trainings[objective]
+        settings = {"model": self.student.digest(), "objective": part.settings}
+        inputs = {"model": start, "ranking": ranking}
+        run = partial(train_ranked, part.training, self.student)
+        responses = self.student_sampling.decoding.responses
+        label = {"tuna_p": "Tuna-p", "tuna_c": "Tuna-c"}[objective]
+        label += " (Tuna)" if objective == "tuna_c" and "tuna_p" in _objectives(start) else ""
+        return self._step("train", f"train {label}", settings, inputs, run, 3 * self._tokens(responses))
+
+    def sample_teacher(self) -> Step:
+        """Return the step in which the teacher answers every instruction."""
+        settings = {"llm": self.teacher.digest(), "data": self.data, **self._sampled(self.teacher_sampling, 0)}
+        run = partial(sample, self.teacher, self.instructions, self.teacher_sampling, 0)
+        return self._step("sample", "sample teacher", settings, {}, run, self._decoded(self.teacher_sampling))
+
+    def sample_student(self, model: Step) -> Step:
+        """Return the step in which a trained student answers every instruction."""
+        settings = {
+            "prompt_format": self.student.prompt_format,
+            "system_prompt": self.student.system_prompt,
+            "data": self.data,
+            **self._sampled(self.student_sampling, self.seed),
+        }
+
+        def run(work: Workspace) -> None:
+            llm = self.student.llm(work.inputs["model"] / CHECKPOINT)
+            sample(llm, self.instructions, self.student_sampling, self.seed, work)
+
+        label = f"sample {model.label.removeprefix('train ')} model"
+        return self._step("sample", label, settings, {"model": model}, run, self._decoded(self.student_sampling))
+
+    def published_ranking(self) -> Step | None:
+        """Return the step that takes over the dataset's own ranking, or None where it has none."""
+        if self.published is None:
+            return None
+        run = partial(take_over, self.published)
+        return self._step("rank", "take over published ranking", {"data": self.data}, {}, run, 1.0)
+
+    def rank_by_teacher(self, candidates: Step) -> Step:
+        """Return the step that ranks the teacher's samples by its own likelihood."""
+        return self._rank(candidates, self.teacher_ranker, self.max_refused, "rank teacher's samples")
+
+    def rank_by_reading(self, candidates: Step) -> Step:
+        """Return the step in which the ranker reads and orders a student's samples."""
+        label = f"rank samples of {candidates.label.removeprefix('sample ')}"
+        return self._rank(candidates, self.ranker, self.max_refused, label)
+
+    def evaluate(self, model: Step | None) -> Step:
+        """Return the step that scores a trained model, or the base model where there is none."""
+        prompting = {"prompt_format": self.student.prompt_format, "system_prompt": self.student.system_prompt}
+        base = {} if model else {"model": self.student.source.digest()}
+        settings = {"benchmark": self.benchmark.digest(), "prompting": prompting, **base}
+
+        def run(work: Workspace) -> None:
+            folder = work.inputs["model"] / CHECKPOINT if model else None
+            evaluate(self.student.llm(folder), self.benchmark, work)
+
+        label = f"evaluate {model.label.removeprefix('train ') if model else 'base model'}"
+        effort = self.benchmark.count * (40 + DECODE_COST * 15)
+        return self._step("evaluate", label, settings, {"model": model} if model else {}, run, effort)
+
+    def compare(self, methods: Mapping[str, Step]) -> Step:
+        """Return the step that compares trained models, with the base model and SFT beside them."""
+        trained = {"sft": self.train_sft(), **methods}
+        evaluated = {"base": self.evaluate(None)} | {name: self.evaluate(step) for name, step in trained.items()}
+        return compare_step(evaluated, self.comparison, self._measured(trained["sft"]))
+
+    def _measured(self, student: Step) -> list[Step]:
+        """Rankings made only to see how far each ranker can be trusted, on the SFT model's samples."""
+        candidates = self.sample_student(student)
+        return [
+            self._rank(candidates, ranker, 1.0, f"measure {name} ranker", self.comparison.measured_sets)
+            for name, ranker in self.extra_rankers.items()
+        ]
+
+    def _rank(
+        self, candidates: Step, ranker: Ranker, max_refused: float, label: str, limit: int | None = None
+    ) -> Step:
+        settings = {"ranker": ranker.digest(), "max_refused": max_refused, "limit": limit}
+        run = partial(rank, ranker, max_refused, limit)
+        reads = getattr(ranker, "judge", None) is not None
+        effort = (limit or len(self.instructions)) * (400.0 if reads else 0.1)
+        return self._step("rank", label, settings, {"candidates": candidates}, run, effort)
+
+    def _step(
+        self,
+        stage: str,
+        label: str,
+        settings: Mapping[str, Any],
+        inputs: Mapping[str, Step],
+        run: Callable[[Workspace], None],
+        effort: float,
+    ) -> Step:
+        return Step(stage, label, VERSIONS[stage], settings, inputs, run, effort)
+
+    def _sampled(self, sampling: Sampling, seed: int) -> dict[str, Any]:
+        return {"sampling": asdict(sampling), "seed": seed}
+
+    def _tokens(self, responses: int) -> float:
+        """About how many tokens the instructions have with so many responses; four characters are a token."""
+        return sum(30 + len(i.text) / 4 + responses * len(i.reference or "") / 4 for i in self.instructions)
+
+    def _decoded(self, sampling: Sampling) -> float:
+        responses = sampling.decoding.responses
+        return self._tokens(0) + DECODE_COST * (self._tokens(responses) - self._tokens(0))
+
+
+def _objectives(step: Step) -> set[str]:
+    """Return the objectives of a training step and of those it started from."""
+    return {str(s.settings["objective"]["name"]) for s in in_order([step]) if s.stage == "train"}
+
+
+def compare_step(
+    evaluated: Mapping[str, Step], settings: ComparisonSettings, measured: Sequence[Step] = ()
+) -> Step:
+    """Return the step that compares evaluations, with all that they and `measured` were made from."""
+    steps = in_order([*evaluated.values(), *measured])
+    inputs = {f"{step.stage}-{step.digest[:16]}": step for step in steps}
+    methods = {name: f"{step.stage}-{step.digest[:16]}" for name, step in evaluated.items()}
+    decisive = {"methods": methods, **asdict(settings)}
+    return Step("compare", "compare", VERSIONS["compare"], decisive, inputs, partial(compare, methods, settings))

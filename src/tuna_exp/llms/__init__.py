@@ -1,0 +1,1 @@
+"""Who answers a prompt with text and log-probabilities."""

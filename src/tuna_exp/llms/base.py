@@ -1,0 +1,44 @@
+"""What stages and rankers ask of an LLM, whoever serves it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from tuna_exp.llms.decoding import Decoding
+from tuna_exp.llms.diversity import Diversity
+from tuna_exp.records import Candidate, Instruction
+
+
+@dataclass(frozen=True)
+class Sampling:
+    """How a candidate set is drawn. `batch_size` is prompts decoded together; `diversity` None takes all."""
+
+    decoding: Decoding
+    batch_size: int
+    diversity: Diversity | None
+
+
+class LLM(Protocol):
+    """A model that answers. Made cheaply; `open` loads it."""
+
+    def open(self) -> "OpenLLM":
+        """Load what is needed to answer."""
+
+    def digest(self) -> dict[str, object]:
+        """Return what decides the answers, as JSON values."""
+
+
+class OpenLLM(Protocol):
+    """A loaded model."""
+
+    def remember(self, instructions: Sequence[Instruction]) -> None:
+        """Announce the instructions to come, so that what they share is computed once."""
+
+    def prompt_length(self, instruction: Instruction) -> int:
+        """Return the tokens of its prompt, by which batches are sorted."""
+
+    def answer(self, instructions: Sequence[Instruction], decoding: Decoding, seed: int) -> list[list[Candidate]]:
+        """Return `decoding.responses` answers to each instruction."""
+
+    def choose(self, instructions: Sequence[Instruction], begun: str, options: Sequence[str]) -> list[list[float]]:
+        """Return the log-probability (nats) of each option as the next token of an answer that begins so."""

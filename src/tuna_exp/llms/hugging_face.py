@@ -1,0 +1,150 @@
+"""A local Hugging Face model as an LLM: teacher, judge, or the student itself."""
+
+from collections.abc import Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Protocol
+
+import torch
+from lightning.fabric.utilities import move_data_to_device
+
+from tuna_exp.batching.batch import StepTotals, TokenizedExample
+from tuna_exp.batching.layouts import collate
+from tuna_exp.errors import ConfigError
+from tuna_exp.llms.decoding import Decoder, Decoding, Drawn
+from tuna_exp.losses.likelihood import token_logps
+from tuna_exp.models.loading import load_model, load_tokenizer
+from tuna_exp.models.prompts import PromptEncoder
+from tuna_exp.records import Candidate, Instruction
+
+
+class Source(Protocol):
+    """Where weights come from (see `models.sources`)."""
+
+    def resolve(self) -> Path:
+        """Return a local folder."""
+
+    def digest(self) -> dict[str, object]:
+        """Return what decides the weights."""
+
+
+class HuggingFaceLLM:
+    """Any decoder of the Hugging Face layout. `examples` are few-shot turns before the instruction."""
+
+    def __init__(  # noqa: PLR0913 - one argument per key of the config
+        self,
+        source: Source,
+        prompt_format: str,
+        system_prompt: str | None,
+        examples: Sequence[dict[str, str]],
+        dtype: str,
+        attn_implementation: str,
+        trust_remote_code: bool,
+    ) -> None:
+        self.source = source
+        self.prompt_format = prompt_format
+        self.system_prompt = system_prompt
+        self.examples = tuple(
+            Instruction(id=f"example-{i}", **example) for i, example in enumerate(examples)
+        )
+        self.dtype = dtype
+        self.attn_implementation = attn_implementation
+        self.trust_remote_code = trust_remote_code
+
+    def digest(self) -> dict[str, object]:
+        """Return what decides the answers: weights, prompt and precision."""
+        examples = [example.model_dump(mode="json", exclude_defaults=True) for example in self.examples]
+        return {
+            "source": self.source.digest(),
+            "prompt_format": self.prompt_format,
+            "system_prompt": self.system_prompt,
+            "examples": examples,
+            "dtype": self.dtype,
+        }
+
+    def open(self) -> "OpenHuggingFaceLLM":
+        """Load weights and tokenizer onto the GPU if there is one."""
+        folder = self.source.resolve()
+        tokenizer = load_tokenizer(folder, self.trust_remote_code)
+        encoder = PromptEncoder(tokenizer, self.prompt_format, self.system_prompt, self.examples)
+        model = load_model(folder, self.dtype, self.attn_implementation, self.trust_remote_code)
+        return OpenHuggingFaceLLM(model.to("cuda" if torch.cuda.is_available() else "cpu"), encoder)
+
+
+class OpenHuggingFaceLLM:
+    """The loaded model with its prompt format."""
+
+    def __init__(self, model: Any, encoder: PromptEncoder) -> None:
+        self.model = model
+        self.encoder = encoder
+
+    @cached_property
+    def _decoder(self) -> Decoder:
+        return Decoder(self.model, frozenset({self.encoder.end_id}), self.encoder.pad_id)
+
+    def remember(self, instructions: Sequence[Instruction]) -> None:
+        """Compute the common beginning of these instructions' prompts once."""
+        self._decoder.remember([self.encoder.prompt_ids(i) for i in instructions])
+
+    def prompt_length(self, instruction: Instruction) -> int:
+        """Return the number of tokens of the prompt."""
+        return len(self.encoder.prompt_ids(instruction))
+
+    def answer(self, instructions: Sequence[Instruction], decoding: Decoding, seed: int) -> list[list[Candidate]]:
+        """Return `decoding.responses` candidates per instruction.
+
+        Raises ConfigError where prompt and answer would not fit the model's context.
+        """
+        prompts = [self._fitting(i, decoding.max_new_tokens) for i in instructions]
+        drawn = self._decoder.decode(prompts, decoding, seed)
+        return [[self._candidate(one) for one in some] for some in drawn]
+
+    def choose(self, instructions: Sequence[Instruction], begun: str, options: Sequence[str]) -> list[list[float]]:
+        """Return each option's log-probability as the token after `begun`, one list per instruction.
+
+        Raises ConfigError where an option is more than one token.
+        """
+        tails = [self.encoder.response_ids(begun + option, complete=False) for option in options]
+        if len({tuple(tail[:-1]) for tail in tails}) != 1:
+            raise ConfigError(
+                f"the options {list(options)} are not single tokens after {begun!r} for this model. "
+                "Cure: ranker.answer=text."
+            )
+        head = tails[0][:-1]
+        prompts = [self._fitting(i, len(head) + 1) + head for i in instructions]
+        return self._next_token(prompts, [tail[-1] for tail in tails])
+
+    @torch.inference_mode()
+    def _next_token(self, prompts: list[list[int]], tokens: list[int]) -> list[list[float]]:
+        logits_RV = self._decoder._read(prompts)[0]
+        return [[float(v) for v in row] for row in logits_RV.float().log_softmax(1)[:, tokens]]
+
+    @torch.inference_mode()
+    def score(self, instruction: Instruction, responses: Sequence[Sequence[int]]) -> list[list[float]]:
+        """Return the log-probability of every token of given responses, in nats at temperature 1."""
+        ids = tuple(tuple(response) for response in responses)
+        prompt = tuple(self.encoder.prompt_ids(instruction))
+        example = TokenizedExample(instruction.id, prompt, ids, (-1,) * len(ids), (False,) * len(ids))
+        batch = collate([example], "padded", StepTotals.of([example]), self.encoder.pad_id)
+        logp_T = token_logps(self.model, move_data_to_device(batch, self.model.device))
+        return [[float(v) for v in part] for part in logp_T.split([len(r) for r in ids])]
+
+    def _fitting(self, instruction: Instruction, room: int) -> list[int]:
+        prompt = self.encoder.prompt_ids(instruction)
+        context = self.model.config.max_position_embeddings
+        if len(prompt) + room > context:
+            raise ConfigError(
+                f"instruction '{instruction.id}' has a prompt of {len(prompt)} tokens; with {room} to generate that is "
+                f"more than the model's context of {context}. Cure: lower sampling.decoding.max_new_tokens, "
+                "shorten the prompt or take a model with a longer context."
+            )
+        return prompt
+
+    def _candidate(self, drawn: Drawn) -> Candidate:
+        text = self.encoder.response_text(drawn.tokens[:-1] if drawn.ended else drawn.tokens)
+        return Candidate(
+            text=text,
+            token_ids=tuple(drawn.tokens),
+            token_logprobs=tuple(drawn.logps),
+            finish_reason="stop" if drawn.ended else "length",
+        )

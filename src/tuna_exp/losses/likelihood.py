@@ -1,0 +1,62 @@
+"""Log-probabilities of response tokens, and the sequence likelihood that ranking losses score with.
+
+The vocabulary head is applied to the hidden states that predict response tokens alone, in chunks
+that are recomputed in the backward pass, so logits never exist for prompts or all at once.
+Left out: fused kernels.
+"""
+
+import torch
+from torch import Tensor, nn
+from torch.utils.checkpoint import checkpoint
+from transformers import PreTrainedModel
+
+from tuna_exp.batching.batch import RankedBatch
+
+CHUNK = 2048  # response tokens whose logits exist at one time; bounds memory, does not change the result
+
+
+def token_logps(model: PreTrainedModel, batch: RankedBatch) -> Tensor:
+    """Return log p(r_t | x, r_<t) of every response token, shape (T,), in nats and float32 or wider."""
+    hidden_RLD = model.get_decoder()(
+        input_ids=batch.input_ids_RL,
+        position_ids=batch.position_ids_RL,
+        attention_mask=batch.attention_mask,
+        use_cache=False,
+    ).last_hidden_state
+    hidden_TD = hidden_RLD[batch.row_T, batch.column_T]
+    head = model.get_output_embeddings()
+    softcap = getattr(model.config.get_text_config(), "final_logit_softcapping", None)
+    parts = [
+        checkpoint(_chunk_logps, head, hidden, target, softcap, use_reentrant=False)
+        for hidden, target in zip(hidden_TD.split(CHUNK), batch.target_T.split(CHUNK), strict=True)
+    ]
+    return torch.cat(parts)
+
+
+def _chunk_logps(head: nn.Module, hidden_TD: Tensor, target_T: Tensor, softcap: float | None) -> Tensor:
+    """Return the log-probability of each target, shape (T,)."""
+    logits_TV: Tensor = head(hidden_TD)
+    logits_TV = logits_TV.to(torch.promote_types(logits_TV.dtype, torch.float32))
+    if softcap:
+        logits_TV = softcap * torch.tanh(logits_TV / softcap)
+    chosen_T = logits_TV.gather(1, target_T.unsqueeze(1)).squeeze(1)
+    return chosen_T - logits_TV.logsumexp(1)
+
+
+def summed_logps(logp_T: Tensor, response_T: Tensor, length_C: Tensor) -> Tensor:
+    """Sum token log-probabilities by response: (T,) -> (C,)."""
+    return logp_T.new_zeros(length_C.shape[0]).index_add(0, response_T, logp_T)
+
+
+def normalised(logp_C: Tensor, length_C: Tensor, length_exponent: float) -> Tensor:
+    """Return v_k = (sum_t log p) / |r_k|^beta, shape (C,) (Tuna, equation 3); beta 0 leaves the sum."""
+    return logp_C / length_C.to(logp_C.dtype) ** length_exponent
+
+
+def mle_loss(logp_T: Tensor, batch: RankedBatch) -> Tensor:
+    """Return this micro-batch's share of the step's mean negative log-likelihood per trained token.
+
+    Scalar, in nats. A step with no trained token has loss 0.
+    """
+    trained_T = batch.trained_C[batch.response_T]
+    return -(logp_T * trained_T).sum() / max(batch.totals.trained_tokens, 1)

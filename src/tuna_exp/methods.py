@@ -1,0 +1,32 @@
+"""The recipes, to be read beside the paper. A recipe names its stages; equal stages are done once.
+
+A dataset that was published with its ranking brings the first ranking of a recipe along.
+"""
+
+from tuna_exp.lab import Lab
+from tuna_exp.plan import Step
+
+
+def sft(lab: Lab) -> Step:
+    """Fine-tune on the dataset's own responses."""
+    return lab.train_sft()
+
+
+def tuna_p(lab: Lab) -> Step:
+    """Probabilistic ranking (section 3.1): the teacher samples, its likelihood ranks, the SFT model learns."""
+    ranking = lab.published_ranking() or lab.rank_by_teacher(lab.sample_teacher())
+    return lab.train("tuna_p", start=sft(lab), ranking=ranking)
+
+
+def tuna_c(lab: Lab) -> Step:
+    """Contextual ranking (section 3.2): the SFT model samples, a ranker reads and orders, the SFT model learns."""
+    student = sft(lab)
+    ranking = lab.published_ranking() or lab.rank_by_reading(lab.sample_student(student))
+    return lab.train("tuna_c", start=student, ranking=ranking)
+
+
+def tuna(lab: Lab) -> Step:
+    """Tuna (section 3.3): contextual ranking of what the Tuna-p model samples, learned by that model."""
+    student = tuna_p(lab)
+    ranking = lab.rank_by_reading(lab.sample_student(student))
+    return lab.train("tuna_c", start=student, ranking=ranking)

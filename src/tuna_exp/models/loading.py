@@ -1,0 +1,118 @@
+"""From a local Hugging Face folder to a tokenizer and a model, with failures said in one screen."""
+
+from pathlib import Path
+from typing import Any
+
+import torch
+from transformers import (
+    AutoModelForCausalLM,
+    AutoTokenizer,
+    PretrainedConfig,
+    PreTrainedModel,
+    PreTrainedTokenizerBase,
+)
+
+from tuna_exp.errors import ConfigError, UserError, nearest
+from tuna_exp.models.sources import missing_part
+
+DTYPES = {
+    "float32": torch.float32,
+    "bfloat16": torch.bfloat16,
+    "float16": torch.float16,
+}
+# Layer types of transformers' configurations in which every token sees every earlier one.
+_FULL_ATTENTION = frozenset({"full_attention", "attention", "global_attention"})
+_RECURRENT = frozenset(
+    {"mamba", "mamba2", "falcon_mamba", "falcon_h1", "jamba", "zamba", "zamba2", "bamba", "rwkv"}
+    | {"recurrent_gemma", "xlstm", "granitemoehybrid", "nemotron_h", "lfm2"}
+)
+
+
+def load_tokenizer(folder: Path, trust_remote_code: bool = False) -> PreTrainedTokenizerBase:
+    """Load a tokenizer from a local folder. Raises UserError where it has none that loads."""
+    try:
+        tokenizer: PreTrainedTokenizerBase = AutoTokenizer.from_pretrained(
+            _existing(folder), trust_remote_code=trust_remote_code
+        )
+    except (OSError, ValueError, KeyError, ImportError) as failure:
+        raise _failure("tokenizer", folder, failure) from failure
+    return tokenizer
+
+
+def load_model(
+    folder: Path,
+    dtype: str = "float32",
+    attn_implementation: str = "sdpa",
+    trust_remote_code: bool = False,
+) -> PreTrainedModel:
+    """Load a causal language model from safetensors, in evaluation mode, on the CPU.
+
+    Raises ConfigError for an unknown dtype and UserError where the folder does not load.
+    """
+    if dtype not in DTYPES:
+        raise ConfigError(
+            f"model.dtype={dtype} is not one of {', '.join(DTYPES)}.{nearest(dtype, DTYPES)}"
+        )
+    missing = missing_part(_existing(folder))
+    if missing is not None:
+        raise UserError(f"model folder {folder}: {missing}. Cure: give a complete folder.")
+    try:
+        model: Any = AutoModelForCausalLM.from_pretrained(
+            folder,
+            dtype=DTYPES[dtype],
+            attn_implementation=attn_implementation,
+            trust_remote_code=trust_remote_code,
+            use_safetensors=True,
+        )
+    except (OSError, ValueError, KeyError, ImportError) as failure:
+        raise _failure("model", folder, failure) from failure
+    loaded: PreTrainedModel = model.eval()
+    return loaded
+
+
+def _existing(folder: Path) -> Path:
+    if not folder.is_dir():
+        raise UserError(
+            f"model folder {folder} does not exist. Cure: give model.name=FOLDER a folder in "
+            "Hugging Face layout, or a Hub id."
+        )
+    return folder
+
+
+def _failure(what: str, folder: Path, failure: Exception) -> UserError:
+    lines = str(failure).strip().splitlines() or [type(failure).__name__]
+    cure = (
+        "Cure: set model.trust_remote_code=true if you trust its code."
+        if "trust_remote_code" in str(failure)
+        else "Cure: see that the folder is whole and in Hugging Face layout, that "
+        "model.attn_implementation (sdpa, eager) suits it, and that transformers knows its type."
+    )
+    return UserError(f"{what} in {folder} does not load: {lines[0]} {cure}")
+
+
+def supports_prompt_sharing(config: PretrainedConfig) -> str | None:
+    """Return why several responses cannot share one prompt in a packed row, or None if they can.
+
+    Sharing rests on a mask and on position numbers. A recurrent layer has no mask, ALiBi counts
+    distances itself, and a sliding window counts columns of the row, not positions.
+    """
+    text: Any = config.get_text_config()
+    if getattr(config, "is_encoder_decoder", False):
+        return f"{config.model_type} is an encoder-decoder"
+    if text.model_type in _RECURRENT or getattr(text, "ssm_cfg", None) is not None:
+        return f"{text.model_type} has recurrent layers"
+    if text.model_type in {"bloom", "mpt"} or getattr(text, "alibi", False):
+        return f"{text.model_type} uses ALiBi position biases"
+    return _partial_attention(text)
+
+
+def _partial_attention(config: Any) -> str | None:
+    kinds = getattr(config, "layer_types", None) or getattr(config, "layers_block_type", None)
+    odd = sorted(set(kinds or ()) - _FULL_ATTENTION)
+    window = getattr(config, "sliding_window", None)
+    if kinds is None and window is not None and getattr(config, "use_sliding_window", True):
+        odd = ["sliding_attention"]
+    unused = window is not None and window >= getattr(config, "max_position_embeddings", window + 1)
+    if not odd or (odd == ["sliding_attention"] and unused):
+        return None
+    return f"{config.model_type} has layers of type {', '.join(odd)}"

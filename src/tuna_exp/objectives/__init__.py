@@ -1,0 +1,1 @@
+"""LightningModules: SFT, Tuna-p and Tuna-c."""

@@ -1,0 +1,199 @@
+"""What is to be done: steps that know what decides their result, and their execution in order.
+
+A step's digest covers its stage, the version of the stage's code, its settings and the digests of
+its inputs, and nothing else: not its label, not where it runs. Parallel execution of one plan is
+left out: several processes may execute plans that share steps, and each step is built once.
+"""
+
+import hashlib
+import json
+import math
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from tuna_exp.durable import DISK_FULL, disk_failures
+from tuna_exp.errors import ConfigError
+from tuna_exp.progress import Bar, Display
+from tuna_exp.store import SCRATCH, Artifact, Store
+from tuna_exp.unfinished import Notebook
+
+_SECRET = re.compile(
+    r"(.*_)?(api_?key|secret|secret_key|password|passwd)|((access|auth|api|bearer|hf)_)?token"
+)
+_EXACT_FLOAT = 2**53
+
+
+@dataclass(frozen=True, eq=False)
+class Step:
+    """One stage with its settings and inputs.
+
+    `label` is for people, `version` counts changes of the stage's code that change results,
+    `settings` are the JSON values that decide the result, `run` does the work, `work` is the
+    expected effort in model-forward tokens.
+    """
+
+    stage: str
+    label: str
+    version: int
+    settings: Mapping[str, Any]
+    inputs: Mapping[str, "Step"]
+    run: Callable[["Workspace"], None]
+    work: float = 1.0
+
+    @cached_property
+    def digest(self) -> str:
+        """64 hex digits; raises ConfigError where a setting is a secret or not a JSON value."""
+        inputs = {name: step.digest for name, step in self.inputs.items()}
+        decisive = {
+            "stage": self.stage,
+            "version": self.version,
+            "settings": json_value(self.settings, "settings"),
+            "inputs": inputs,
+        }
+        text = json.dumps(decisive, sort_keys=True, separators=(",", ":"))
+        return hashlib.sha256(text.encode()).hexdigest()
+
+    @property
+    def recipe(self) -> dict[str, Any]:
+        """The part of the manifest that is known before the step runs."""
+        inputs = {n: {"stage": s.stage, "digest": s.digest} for n, s in self.inputs.items()}
+        return {
+            "stage": self.stage,
+            "label": self.label,
+            "digest": self.digest,
+            "version": self.version,
+            "settings": json_value(self.settings, "settings"),
+            "inputs": inputs,
+        }
+
+
+@dataclass
+class Workspace:
+    """What a running step gets: its unfinished folder, its inputs' folders and its bar.
+
+    What a killed attempt left in `folder` is still there. The names manifest.json, COMMITTED,
+    scratch and .work in it belong to the store.
+    """
+
+    folder: Path
+    inputs: Mapping[str, Path]
+    bar: Bar
+
+    @property
+    def scratch(self) -> Path:
+        """A folder for what only continuing needs (checkpoints, journals); gone at commit."""
+        scratch = self.folder / SCRATCH
+        scratch.mkdir(exist_ok=True)
+        return scratch
+
+    def note(self, **facts: Any) -> None:
+        """Put facts (JSON values) into the manifest; safe from a kill when the call returns.
+
+        A later note of the same name replaces the earlier. It waits for the disk: note totals,
+        not every batch. Raises ConfigError where a fact is a secret or not a JSON value.
+        """
+        Notebook(self.folder).note(json_value(facts, "facts"))
+
+
+def json_value(value: Any, path: str) -> Any:
+    """The value with plain dicts, lists and numbers, equal numbers written alike (2.0 as 2).
+
+    Raises ConfigError, naming the dotted path, where JSON has no such value or a key names a
+    secret that is not None.
+    """
+    if isinstance(value, Mapping):
+        return {key: json_value(v, f"{path}.{key}") for key, v in _checked(value, path).items()}
+    if isinstance(value, list | tuple):
+        return [json_value(item, f"{path}[{i}]") for i, item in enumerate(value)]
+    if isinstance(value, float) and value.is_integer() and abs(value) < _EXACT_FLOAT:
+        return int(value)
+    if value is None or isinstance(value, str | int) or _is_finite(value):
+        return value
+    raise ConfigError(
+        f"{path} is {value!r} ({type(value).__name__}); allowed are JSON values: null, booleans, "
+        "finite numbers, strings, lists, objects. Cure: write it as one of these, a path as a "
+        "string."
+    )
+
+
+def _is_finite(value: Any) -> bool:
+    return isinstance(value, float) and math.isfinite(value)
+
+
+def _checked(mapping: Mapping[Any, Any], path: str) -> Mapping[str, Any]:
+    for key, value in mapping.items():
+        if not isinstance(key, str):
+            raise ConfigError(f"{path} has the key {key!r}; allowed are strings. Cure: quote it.")
+        if value is not None and _SECRET.fullmatch(key.lower().replace("-", "_")):
+            raise ConfigError(
+                f"{path}.{key} looks like a secret and would be written into a manifest; allowed "
+                "is null. Cure: put the secret into an environment variable that the client reads."
+            )
+    return mapping
+
+
+def in_order(final: Sequence[Step]) -> list[Step]:
+    """All steps that the final ones stand on, dependencies first, each digest once."""
+    return _walk(final, lambda _: False)
+
+
+def _walk(final: Sequence[Step], finished: Callable[[Step], bool]) -> list[Step]:
+    """Steps that are not finished, dependencies first; below a finished one nothing is needed."""
+    seen: set[str] = set()
+    order: list[Step] = []
+
+    def visit(step: Step) -> None:
+        if step.digest in seen:
+            return
+        seen.add(step.digest)
+        if finished(step):
+            return
+        for needed in step.inputs.values():
+            visit(needed)
+        order.append(step)
+
+    for step in final:
+        visit(step)
+    return order
+
+
+def execute(final: Sequence[Step], store: Store, display: Display) -> dict[str, Artifact]:
+    """Build what is missing and return the artifacts that were used, by full digest.
+
+    A finished artifact is reused, an unfinished one continued, one that another process is
+    building waited for. An input that only finished artifacts need is neither built nor returned.
+    A step that raises leaves its folder to be continued.
+    """
+    artifacts: dict[str, Artifact] = {}
+    reused: list[str] = []
+
+    def finished(step: Step) -> bool:
+        artifact = store.find(step)
+        if artifact is not None:
+            artifacts[step.digest] = artifact
+            reused.append(step.label)
+        return artifact is not None
+
+    missing = _walk(final, finished)
+    display.plan(reused, sum(step.work for step in missing), len(missing))
+    for step in missing:
+        inputs = {name: artifacts[made.digest].folder for name, made in step.inputs.items()}
+        artifacts[step.digest] = _build(step, store, inputs, display)
+    return artifacts
+
+
+def _build(step: Step, store: Store, inputs: Mapping[str, Path], display: Display) -> Artifact:
+    with store.lock(step, lambda text: display.waiting(step.label, text)):
+        artifact = store.settle(step)
+        if artifact is not None:
+            display.reused(step.label, step.work)
+            return artifact
+        folder = store.begin(step)
+        with display.step(step.label, step.work) as bar:
+            with disk_failures(folder, DISK_FULL), Notebook(folder).attempt():
+                step.run(Workspace(folder, inputs, bar))
+            return store.commit(step)

@@ -1,0 +1,1 @@
+"""Who puts candidate responses in order, ties allowed."""

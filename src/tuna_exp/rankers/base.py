@@ -1,0 +1,66 @@
+"""What a ranker is: candidate sets in, ranked examples out, and a refusal where no order could be had."""
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from tuna_exp.errors import ConfigError
+from tuna_exp.records import CandidateSet, Instruction, RankedExample, Record
+
+
+class Refusal(Record):
+    """A set that the ranker gave no usable order for: what kind of failure, and its raw words."""
+
+    instruction_id: str
+    kind: str
+    raw: str
+
+
+Outcome = RankedExample | Refusal
+
+
+class Ranker(Protocol):
+    """Puts responses in order. `batch_size` sets are ranked together; it is made cheaply and loads when used."""
+
+    batch_size: int
+
+    def digest(self) -> dict[str, object]:
+        """Return what decides the order, as JSON values."""
+
+    def check(self, instructions: Sequence[Instruction]) -> None:
+        """Raise ConfigError where these instructions cannot be ranked, before anything is loaded."""
+
+    def rank(self, sets: Sequence[CandidateSet]) -> list[Outcome]:
+        """Return one outcome per set, in the same order."""
+
+
+class ScoreRanker:
+    """Base of rankers that give each response a number, higher is better; equal numbers tie."""
+
+    batch_size = 64
+
+    def digest(self) -> dict[str, object]:
+        """Return the class and what its constructor stored."""
+        return {"ranker": type(self).__name__, **vars(self)}
+
+    def check(self, instructions: Sequence[Instruction]) -> None:
+        """Any instruction will do."""
+
+    def scores(self, candidates: CandidateSet) -> list[float]:
+        """Return one score per candidate."""
+        raise NotImplementedError(f"{type(self).__name__} must define scores(candidates) -> list of float")
+
+    def rank(self, sets: Sequence[CandidateSet]) -> list[Outcome]:
+        """Rank each set by its scores."""
+        return [
+            RankedExample.from_scores(s.instruction, [c.text for c in s.candidates], self.scores(s)) for s in sets
+        ]
+
+
+def require_check(ranker: str, instructions: Sequence[Instruction]) -> None:
+    """Raise ConfigError unless every instruction says how a response is verified."""
+    without = [i.id for i in instructions if i.check is None]
+    if without:
+        raise ConfigError(
+            f"{ranker} needs instructions with a checker, but {len(without)} of {len(instructions)} have none "
+            f"(first: '{without[0]}'). Only dataset=verifiable has them. Cure: ranker=contextual."
+        )

@@ -1,0 +1,150 @@
+"""Contextual ranking: an LLM reads a student's responses and puts them in order (Tuna-c, section 3.2).
+
+The judge is asked what the released recipe asks of GPT-4, in words of our own: is the task open or
+closed, what would a good answer be, which responses repeat one another, how does each do on three
+criteria, and the order that follows. Its reply is parsed strictly. Left out: asking again in other
+orders, pairwise judging.
+"""
+
+import re
+from collections.abc import Sequence
+from functools import cached_property
+from random import Random
+from string import ascii_uppercase
+from typing import Literal
+
+from tuna_exp.errors import ConfigError
+from tuna_exp.llms.base import LLM, OpenLLM
+from tuna_exp.llms.decoding import Decoding
+from tuna_exp.rankers.base import Outcome, Refusal
+from tuna_exp.records import CandidateSet, Instruction, RankedExample
+
+TASK = """You compare responses to an instruction and put them in order, best first.
+
+### Instruction
+{instruction}
+
+{responses}
+
+"""
+REASONED = """Work through these steps, one short line each:
+1. Type: is the task open (many good answers) or closed (one right answer)?
+2. Reference: write the answer you would give.
+3. Duplicates: which responses say the same?
+4. Marks: give every response 0 to 5 for correctness, for following the instruction and for clarity. \
+In a closed task correctness decides; in an open task weigh all three.
+5. Finish with one line of exactly this form, every letter once, = between equals:
+Final order: {example}"""
+DIRECT = "Judge which response is correct, follows the instruction and is clear. Reply with the letter of the best one."
+ANSWER_BEGINS = "Best response:"
+
+
+class ContextualRanker:
+    """Listwise ranking by an LLM.
+
+    answer="text" lets the judge reason and parses its final order; answer="first_token" orders the
+    responses by the probability of their letter as the judge's next token (after FIRST, arXiv
+    2406.15657), which a judge too small to keep to a form can do as well. Presentation order is seeded.
+    """
+
+    def __init__(
+        self,
+        judge: LLM,
+        answer: Literal["text", "first_token"],
+        decoding: Decoding,
+        batch_size: int,
+        seed: int,
+    ) -> None:
+        self.judge = judge
+        self.answer = answer
+        self.decoding = decoding
+        self.batch_size = batch_size
+        self.seed = seed
+
+    def digest(self) -> dict[str, object]:
+        """Return what decides the order: judge, prompt, decoding and seed."""
+        prompts = [TASK, REASONED if self.answer == "text" else DIRECT]
+        settings = {"answer": self.answer, "decoding": vars(self.decoding), "batch_size": self.batch_size}
+        return {"ranker": "contextual", "judge": self.judge.digest(), "prompts": prompts, "seed": self.seed} | settings
+
+    def check(self, instructions: Sequence[Instruction]) -> None:
+        """Raise ConfigError on an unknown way of answering; any instruction will do."""
+        if self.answer not in ("text", "first_token"):
+            raise ConfigError(f"ranker.answer={self.answer!r}; allowed are 'text' and 'first_token'.")
+
+    @cached_property
+    def _open_judge(self) -> OpenLLM:
+        return self.judge.open()
+
+    def rank(self, sets: Sequence[CandidateSet]) -> list[Outcome]:
+        """Ask the judge about each set that holds at least two different responses."""
+        shown = [self._present(candidates) for candidates in sets]
+        asked = [(s, texts) for s, texts in zip(sets, shown, strict=True) if len(texts) > 1]
+        answers = iter(self._ask(asked) if asked else [])
+        return [
+            next(answers) if len(texts) > 1 else RankedExample.from_scores(s.instruction, texts, [0.0])
+            for s, texts in zip(sets, shown, strict=True)
+        ]
+
+    def _present(self, candidates: CandidateSet) -> list[str]:
+        """Return the different texts in the order they are shown in."""
+        texts = list(dict.fromkeys(c.text for c in candidates.candidates))
+        Random(f"{self.seed}/{candidates.instruction.id}").shuffle(texts)
+        return texts
+
+    def _ask(self, asked: list[tuple[CandidateSet, list[str]]]) -> list[Outcome]:
+        prompts = [prompt(s.instruction, texts, self.answer) for s, texts in asked]
+        if self.answer == "text":
+            replies = self._open_judge.answer(prompts, self.decoding, self.seed)
+            return [
+                outcome(s.instruction, texts, reply[0].text, reply[0].finish_reason == "length")
+                for (s, texts), reply in zip(asked, replies, strict=True)
+            ]
+        return [self._by_letter(*item, prompt) for item, prompt in zip(asked, prompts, strict=True)]
+
+    def _by_letter(self, candidates: CandidateSet, texts: list[str], question: Instruction) -> RankedExample:
+        options = [f" {letter}" for letter in ascii_uppercase[: len(texts)]]
+        scores = self._open_judge.choose([question], ANSWER_BEGINS, options)[0]
+        raw = " ".join(f"{letter.strip()}:{score:.4f}" for letter, score in zip(options, scores, strict=True))
+        return RankedExample.from_scores(candidates.instruction, texts, scores, raw)
+
+
+def prompt(instruction: Instruction, texts: list[str], answer: str) -> Instruction:
+    """Return the judge's task: the instruction, the lettered responses and what to do."""
+    letters = ascii_uppercase[: len(texts)]
+    listed = "\n\n".join(f"### Response {a}\n{text}" for a, text in zip(letters, texts, strict=True))
+    ask = REASONED.format(example=" > ".join(reversed(letters))) if answer == "text" else DIRECT
+    words = TASK.format(instruction=instruction.text, responses=listed) + ask
+    return Instruction(id=f"judge/{instruction.id}", instruction=words)
+
+
+def outcome(instruction: Instruction, texts: list[str], reply: str, cut: bool) -> Outcome:
+    """Turn a judge's reply into a ranked example, or into a refusal that keeps the reply."""
+    order = parse_order(reply, len(texts))
+    if isinstance(order, str):
+        kind = "cut_short" if cut and order == "no_order" else order
+        return Refusal(instruction_id=instruction.id, kind=kind, raw=reply)
+    return RankedExample.from_scores(instruction, texts, [-float(rank) for rank in order], reply)
+
+
+def parse_order(reply: str, count: int) -> list[int] | str:
+    """Return the rank of each response from "Final order: B > A = C", or the kind of failure.
+
+    Kinds: empty, no_order, several_orders, unknown_letter, repeated_letter, missing_letter.
+    """
+    if not reply.strip():
+        return "empty"
+    lines = re.findall(r"^\s*\**Final order:\**\s*([A-Z](?:\s*[>=]\s*[A-Z])*)\s*\.?\s*$", reply, re.MULTILINE)
+    if len(lines) != 1:
+        return "several_orders" if lines else "no_order"
+    levels = [re.findall("[A-Z]", level) for level in lines[0].split(">")]
+    letters = [letter for level in levels for letter in level]
+    known = set(ascii_uppercase[:count])
+    if not set(letters) <= known:
+        return "unknown_letter"
+    if len(set(letters)) != len(letters):
+        return "repeated_letter"
+    if len(letters) < count:
+        return "missing_letter"
+    rank = {letter: i for i, level in enumerate(levels) for letter in level}
+    return [rank[letter] for letter in ascii_uppercase[:count]]

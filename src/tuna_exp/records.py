@@ -1,0 +1,143 @@
+"""The types that flow from one stage to the next, checked when they are made.
+
+Instruction -> CandidateSet -> RankedExample -> (training); Instruction -> Prediction -> (comparison).
+Each is one line of a JSON-lines file inside an artifact. What a batch looks like is in `batching`.
+"""
+
+from collections.abc import Iterable, Iterator
+from itertools import combinations
+from pathlib import Path
+from typing import Literal, Self, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+FinishReason = Literal["stop", "length"]
+
+
+class Record(BaseModel):
+    """A frozen record that knows every field it may have."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Check(Record):
+    """How a response to a verifiable instruction is told right from wrong.
+
+    `name` is the checker, `arguments` what it needs to know (JSON values only).
+    """
+
+    name: str
+    arguments: dict[str, object] = Field(default_factory=dict)
+
+
+class Instruction(Record):
+    """One task put to a model. `reference` is the dataset's own response, where it has one."""
+
+    id: str = Field(min_length=1)
+    instruction: str = Field(min_length=1)
+    input: str = ""
+    reference: str | None = None
+    kind: str = ""
+    split: str = ""
+    check: Check | None = None
+
+    @property
+    def text(self) -> str:
+        """The instruction and its input as one message."""
+        return f"{self.instruction}\n\n{self.input}" if self.input else self.instruction
+
+
+class Candidate(Record):
+    """One sampled response. `token_logprobs` are nats at temperature 1, end-of-sequence included."""
+
+    text: str
+    token_ids: tuple[int, ...] = ()
+    token_logprobs: tuple[float, ...] = ()
+    finish_reason: FinishReason = "stop"
+
+    @model_validator(mode="after")
+    def _one_logprob_per_token(self) -> Self:
+        if len(self.token_ids) != len(self.token_logprobs):
+            raise ValueError(
+                f"token_logprobs has {len(self.token_logprobs)} entries for {len(self.token_ids)} token_ids; "
+                "each token needs one"
+            )
+        return self
+
+    def log_likelihood(self, length_exponent: float) -> float:
+        """Length-normalised log-likelihood sum_t log p_t / |r|^beta (Tuna, section 3.1), in nats."""
+        return sum(self.token_logprobs) / max(len(self.token_logprobs), 1) ** length_exponent
+
+
+class CandidateSet(Record):
+    """The N responses sampled for one instruction; `draws` counts the rounds the diversity rule took."""
+
+    instruction: Instruction
+    candidates: tuple[Candidate, ...] = Field(min_length=1)
+    draws: int = 1
+
+
+class RankedResponse(Record):
+    """A response with its place: `rank` 0 is best, equal ranks are ties, and no rank is skipped."""
+
+    text: str
+    rank: int = Field(ge=0)
+    score: float | None = None
+
+
+class RankedExample(Record):
+    """An instruction with its responses, best first. `raw` is what the ranker really said."""
+
+    instruction: Instruction
+    responses: tuple[RankedResponse, ...] = Field(min_length=1)
+    raw: str | None = None
+
+    @model_validator(mode="after")
+    def _best_first_without_gaps(self) -> Self:
+        ranks = [response.rank for response in self.responses]
+        if ranks[0] != 0 or any(b - a not in (0, 1) for a, b in zip(ranks, ranks[1:], strict=False)):
+            raise ValueError(f"ranks {ranks} must start at 0 and rise by 0 (tie) or 1, best first")
+        return self
+
+    @property
+    def ordered_pairs(self) -> int:
+        """How many pairs of responses have an order; 0 means that the ranking term learns nothing here."""
+        return sum(a.rank != b.rank for a, b in combinations(self.responses, 2))
+
+    @classmethod
+    def from_scores(cls, instruction: Instruction, texts: list[str], scores: list[float], raw: str | None = None) -> Self:
+        """Rank texts by score, higher is better, equal scores tie; repeated texts keep their best score."""
+        best: dict[str, float] = {}
+        for text, score in zip(texts, scores, strict=True):
+            best[text] = max(score, best.get(text, score))
+        levels = sorted(set(best.values()), reverse=True)
+        ordered = sorted(best.items(), key=lambda item: -item[1])
+        responses = tuple(RankedResponse(text=t, rank=levels.index(s), score=s) for t, s in ordered)
+        return cls(instruction=instruction, responses=responses, raw=raw)
+
+
+class Prediction(Record):
+    """A model's response to one evaluation item and what its scorer says: `score` in [0, 1], `passed` or not."""
+
+    instruction: Instruction
+    text: str
+    tokens: int = Field(ge=0)
+    passed: bool
+    score: float = Field(ge=0, le=1)
+
+
+R = TypeVar("R", bound=Record)
+
+
+def write_records(path: Path, records: Iterable[Record]) -> int:
+    """Write one JSON object per line and return how many."""
+    lines = [record.model_dump_json(exclude_defaults=True) + "\n" for record in records]
+    path.write_text("".join(lines), encoding="utf-8")
+    return len(lines)
+
+
+def read_records(path: Path, kind: type[R]) -> Iterator[R]:
+    """Read what `write_records` wrote."""
+    with path.open(encoding="utf-8") as lines:
+        for line in lines:
+            yield kind.model_validate_json(line)

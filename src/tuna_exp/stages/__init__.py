@@ -1,0 +1,1 @@
+"""One short function per stage: sample, rank, train, evaluate, compare."""

@@ -1,0 +1,146 @@
+"""Compare: what every method scored, what it cost, and how far each ranking agreed with the truth."""
+
+import csv
+import io
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+
+from tuna_exp.comparison import results, table
+from tuna_exp.comparison.ranking_quality import assess
+from tuna_exp.comparison.report import write_report
+from tuna_exp.comparison.results import MethodResult, RankingResult, StageCost
+from tuna_exp.comparison.statistics import Bootstrap
+from tuna_exp.comparison.tracking import log_comparison
+from tuna_exp.datasets.verifiable import verify
+from tuna_exp.plan import Workspace
+from tuna_exp.records import Instruction, Prediction, RankedExample, read_records
+from tuna_exp.stages.evaluate import PREDICTIONS
+from tuna_exp.stages.rank import RANKING
+
+TABLE = "table.ansi"
+TABLE_WIDTH = 80
+TRAINING_STAGES = ("train", "sample", "rank")
+
+
+@dataclass(frozen=True)
+class Settings:
+    """`baseline` is the method that others are compared with, `resamples` bootstrap draws,
+    `measured_sets` how many sets each ranker is measured on, `tracking` a W&B mode.
+    """
+
+    baseline: str
+    confidence: float
+    resamples: int
+    seed: int
+    measured_sets: int
+    tracking: str
+    project: str
+
+
+class Inputs:
+    """The artifacts that a comparison is made from, by folder name, with their manifests."""
+
+    def __init__(self, folders: Mapping[str, Path]) -> None:
+        self.folders = dict(folders)
+        self.manifests = {
+            name: json.loads((folder / "manifest.json").read_text(encoding="utf-8")) for name, folder in folders.items()
+        }
+
+    def ancestors(self, name: str) -> list[str]:
+        """Return the names of everything that an artifact was made from, each once, itself last."""
+        found: dict[str, None] = {}
+        for made in self.manifests[name]["inputs"].values():
+            found |= dict.fromkeys(self.ancestors(f"{made['stage']}-{made['digest'][:16]}"))
+        return [*found, name]
+
+    def cost(self, name: str) -> tuple[float, int]:
+        """Return seconds and tokens that making this artifact took, its ancestors included."""
+        parts = [self.manifests[n] for n in self.ancestors(name) if self.manifests[n]["stage"] in TRAINING_STAGES]
+        return sum(p["wall_seconds"] for p in parts), sum(map(tokens_of, parts))
+
+
+def compare(methods: Mapping[str, str], settings: Settings, work: Workspace) -> None:
+    """Write table, JSON and HTML report; `methods` maps a method to its evaluation among the inputs."""
+    inputs = Inputs(work.inputs)
+    work.bar.start(3, "parts")
+    comparison = results.compare(
+        [method_result(inputs, method, name) for method, name in methods.items()],
+        rankings(inputs, Bootstrap(settings.confidence, settings.resamples, settings.seed)),
+        [stage_cost(manifest) for manifest in inputs.manifests.values()],
+        settings.baseline,
+        settings.confidence,
+        settings.resamples,
+        settings.seed,
+    )
+    work.bar.advance()
+    table.write(comparison, work.folder)
+    console = Console(record=True, width=TABLE_WIDTH, file=io.StringIO(), force_terminal=True)
+    console.print(table.render(comparison))
+    (work.folder / TABLE).write_text(console.export_text(styles=True), encoding="utf-8")
+    shown = {"comparison": settings.__dict__, **{n: m["settings"] for n, m in inputs.manifests.items()}}
+    write_report(comparison, work.folder / "report.html", shown)
+    work.bar.advance()
+    log_comparison(comparison, work.folder / "logs", settings.tracking, settings.project, work.folder.name[:16])
+    work.bar.advance()
+    work.note(methods=list(methods), items=len(comparison.methods[0].predictions))
+
+
+def method_result(inputs: Inputs, method: str, name: str) -> MethodResult:
+    """Read one method: its predictions, what it cost and the curve of its last training."""
+    seconds, tokens = inputs.cost(name)
+    trained = [n for n in inputs.ancestors(name) if inputs.manifests[n]["stage"] == "train"]
+    curves = read_curve(inputs.folders[trained[-1]]) if trained else []
+    predictions = list(read_records(inputs.folders[name] / PREDICTIONS, Prediction))
+    return MethodResult(method, predictions, seconds, tokens, curves)
+
+
+def rankings(inputs: Inputs, bootstrap: Bootstrap) -> list[RankingResult]:
+    """Measure every ranking against the truth where the instructions have a checker."""
+    found = []
+    for name, manifest in inputs.manifests.items():
+        if manifest["stage"] != "rank":
+            continue
+        examples = list(read_records(inputs.folders[name] / RANKING, RankedExample))
+        if examples and all(e.instruction.check for e in examples):
+            ranker = str(manifest["settings"]["ranker"]["ranker"])
+            found.append(assess(manifest["label"], ranker, examples, truth, manifest["facts"]["refusals"], bootstrap))
+    return found
+
+
+def truth(instruction: Instruction, text: str) -> float:
+    """Return what the instruction's checker gives a response."""
+    return verify(instruction, text).score
+
+
+def stage_cost(manifest: Mapping[str, Any]) -> StageCost:
+    """Read what one stage took."""
+    return StageCost(
+        label=manifest["label"],
+        stage=manifest["stage"],
+        seconds=manifest["wall_seconds"],
+        tokens=tokens_of(manifest),
+        reused=False,
+        digest=manifest["digest"][:16],
+    )
+
+
+def tokens_of(manifest: Mapping[str, Any]) -> int:
+    """Return the tokens that a stage trained on or generated."""
+    facts = manifest["facts"]
+    return int(facts.get("trained_tokens", 0) + facts.get("generated_tokens", 0))
+
+
+def read_curve(folder: Path) -> list[dict[str, float | None]]:
+    """Read the metrics of a training by step; where a killed attempt overlaps its continuation, the later wins."""
+    by_step: dict[float, dict[str, float | None]] = {}
+    for path in sorted(folder.glob("logs/**/metrics.csv"), key=lambda p: p.stat().st_mtime):
+        with path.open(encoding="utf-8") as file:
+            for row in csv.DictReader(file):
+                values = {key: float(value) if value else None for key, value in row.items()}
+                by_step.setdefault(float(row["step"]), {}).update({k: v for k, v in values.items() if v is not None})
+    return [by_step[step] for step in sorted(by_step)]
