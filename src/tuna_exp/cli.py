@@ -17,7 +17,8 @@ from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from tuna_exp.config_errors import explained, missing_values
+from tuna_exp.config_errors import explained
+from tuna_exp.config_types import check_config
 from tuna_exp.errors import UserError
 
 SETTINGS = Path(__file__).with_name("conf")
@@ -75,7 +76,7 @@ def compare_command(arguments: list[str]) -> int:
 
 def experiment(config: DictConfig) -> None:
     """Build the lab from a config, check it, run its methods and compare them."""
-    missing_values(config)
+    check_config(config)
     quiet_libraries()
     # Imported late: `--help` and a misspelt option must not wait for torch.
     from tuna_exp.runs import run_methods

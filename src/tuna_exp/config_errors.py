@@ -4,19 +4,9 @@ import re
 from pathlib import Path
 
 import yaml
-from omegaconf import DictConfig, OmegaConf
-
-from tuna_exp.errors import ConfigError, nearest
 
 
-def missing_values(config: DictConfig) -> None:
-    """Raise ConfigError naming every required value that was not given."""
-    missing = sorted(OmegaConf.missing_keys(config))
-    if missing:
-        raise ConfigError(
-            f"{len(missing)} required value(s) not given: {', '.join(missing)}. "
-            f"Cure: add {' '.join(f'{key}=...' for key in missing)}."
-        )
+from tuna_exp.errors import nearest
 
 
 def explained(error: Exception, settings: Path) -> str:

@@ -1,7 +1,6 @@
 """The tiny model, made once for all tests here, and a tokenizer that behaves like Llama's."""
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -9,21 +8,12 @@ from tokenizers import Tokenizer, models, pre_tokenizers, trainers
 from transformers import LlamaTokenizer, PreTrainedModel, PreTrainedTokenizerBase
 
 from tuna_exp.models.loading import load_model, load_tokenizer
-from tuna_exp.models.sources import CACHE_VARIABLE
-from tuna_exp.models.tiny import TinyModel
 
 LLAMA_CHAT = (
     "{{ bos_token }}{% for m in messages %}{% if m.role == 'user' %}[INST] {{ m.content }} [/INST]"
     "{% elif m.role == 'system' %}{{ raise_exception('no system message') }}"
     "{% else %} {{ m.content }} {{ eos_token }}{% endif %}{% endfor %}"
 )
-
-
-@pytest.fixture(scope="session")
-def tiny_folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv(CACHE_VARIABLE, str(tmp_path_factory.mktemp("cache")))
-        yield TinyModel().resolve()
 
 
 @pytest.fixture(scope="session")

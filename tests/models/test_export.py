@@ -25,7 +25,7 @@ def test_merged_export_says_what_the_adapted_model_says(
     model: PreTrainedModel, tokenizer: Tokenizer, tmp_path: Path
 ) -> None:
     base = model(IDS).logits
-    adapted = Lora(rank=4, alpha=8).apply(model).eval()
+    adapted = Lora(rank=4, alpha=8).apply(model)
     for name, value in adapted.named_parameters():
         if "lora_B" in name:
             torch.nn.init.normal_(value, std=0.05)

@@ -1,3 +1,5 @@
+import copy
+
 import pytest
 from transformers import PreTrainedTokenizerBase
 
@@ -71,7 +73,7 @@ def test_special_tokens_in_the_data_stay_text(
 
 
 def test_end_of_turn_may_differ_from_end_of_sequence(tokenizer: PreTrainedTokenizerBase) -> None:
-    template = str(tokenizer.chat_template).replace("<|im_end|>\\n", " <|pad|><|im_end|>")
+    template = str(tokenizer.chat_template).replace("<|im_end|>\n", " <|pad|><|im_end|>")
     assert ChatFormat(_with_template(tokenizer, template)).end() == tokenizer.pad_token_id
     assert ChatFormat(tokenizer).end() == tokenizer.eos_token_id
     silent = _with_template(tokenizer, "{{ messages[-1].content }}")
@@ -103,8 +105,6 @@ def test_example_without_reference_is_named(tokenizer: PreTrainedTokenizerBase) 
 def _with_template(
     tokenizer: PreTrainedTokenizerBase, template: str | None
 ) -> PreTrainedTokenizerBase:
-    import copy
-
     changed = copy.deepcopy(tokenizer)
     changed.chat_template = template
     return changed

@@ -1,7 +1,9 @@
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
+from safetensors.torch import save_file
 from transformers import AutoConfig, PretrainedConfig, PreTrainedModel
 
 from tuna_exp.errors import ConfigError, UserError
@@ -32,12 +34,19 @@ def test_empty_folder_is_named(tmp_path: Path) -> None:
         load_tokenizer(tmp_path)
 
 
-def test_torn_weights_are_a_user_error(tiny_folder: Path, tmp_path: Path) -> None:
+def test_torn_files_are_a_user_error(tiny_folder: Path, tmp_path: Path) -> None:
     for path in tiny_folder.iterdir():
-        (tmp_path / path.name).write_bytes(path.read_bytes())
-    weights = tmp_path / "model.safetensors"
-    weights.write_bytes(weights.read_bytes()[:1000])
-    with pytest.raises(UserError, match="does not load"):
+        (tmp_path / path.name).write_bytes(path.read_bytes()[:1000])
+    (tmp_path / "config.json").write_bytes((tiny_folder / "config.json").read_bytes())
+    for load, what in ((load_model, "model"), (load_tokenizer, "tokenizer")):
+        with pytest.raises(UserError, match=f"{what} in .* does not load"):
+            load(tmp_path)
+
+
+def test_weights_that_would_be_random_are_named(tiny_folder: Path, tmp_path: Path) -> None:
+    (tmp_path / "config.json").write_bytes((tiny_folder / "config.json").read_bytes())
+    save_file({"model.norm.weight": torch.ones(64)}, tmp_path / "model.safetensors")
+    with pytest.raises(UserError, match=r"20 weights are missing \(.*would be random"):
         load_model(tmp_path)
 
 
@@ -69,7 +78,7 @@ def test_llama_shares_prompts(model: PreTrainedModel) -> None:
         ({"model_type": "gpt2"}, None),
     ],
 )
-def test_models_that_cannot_share_prompts(settings: dict[str, object], reason: str | None) -> None:
+def test_models_that_cannot_share_prompts(settings: dict[str, Any], reason: str | None) -> None:
     config: PretrainedConfig = AutoConfig.for_model(**settings)
     said = supports_prompt_sharing(config)
     assert (said is None) if reason is None else (said is not None and reason in said)

@@ -47,12 +47,12 @@ def test_response_ends_only_when_complete(tokenizer: PreTrainedTokenizerBase) ->
 def test_template_with_a_space_before_the_answer_keeps_it(
     llama_tokenizer: PreTrainedTokenizerBase,
 ) -> None:
-    """`[/INST] The` is a word start to the chat model, `### Response:The` none to the Alpaca one."""
+    """`[/INST] The` is a word start to the chat model, `Response:The` none to the Alpaca one."""
     first = {
         name: PromptEncoder(llama_tokenizer, name).response_ids("The")[0]
         for name in ("chat", "alpaca")
     }
-    tokens = {name: llama_tokenizer.convert_ids_to_tokens(i) for name, i in first.items()}
+    tokens = {name: str(llama_tokenizer.convert_ids_to_tokens(i)) for name, i in first.items()}
     assert tokens["chat"].startswith("▁")
     assert not tokens["alpaca"].startswith("▁")
 

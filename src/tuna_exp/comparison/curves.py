@@ -20,8 +20,10 @@ _TITLES = {
     "pair_accuracy": "Pairs in the right order (share)",
     "kendall_tau": "Kendall's tau of the model's order",
     "margin": "Margin of best over worst (nats)",
-    "logp_best": "Log-likelihood of the best response",
+    "logp_best": "Log-likelihood of the best response (nats per token)",
     "length_best": "Length of the best response (tokens)",
+    "length_worst": "Length of the worst response (tokens)",
+    "gradient_share_ranking": "Share of the gradient from ranking",
 }
 _NOT_METRICS = {"step", "epoch"}
 
@@ -51,7 +53,7 @@ def _curve(comparison: Comparison, points: list[Datum]) -> Spec:
         alt.Chart(inline(points))
         .mark_line(strokeWidth=1.6)
         .encode(
-            x=alt.X("step:Q", title="optimiser step"),
+            x=alt.X("step:Q", title="optimiser step", axis=alt.Axis(tickMinStep=1)),
             y=alt.Y("value:Q", title=None, scale=alt.Scale(zero=False)),
             color=alt.Color("method:N", scale=palette(names), legend=legend),
             tooltip=["method:N", "step:Q", alt.Tooltip("value:Q", format=".4g")],

@@ -16,7 +16,6 @@ from tuna_exp.comparison.results import (
     ALL,
     Comparison,
     MethodResult,
-    RankingResult,
 )
 from tuna_exp.comparison.statistics import Interval
 
@@ -31,6 +30,9 @@ _COLOURS = {
     "tuna_c": "#14916b",
     "tuna": "#c0519c",
 }
+# Up to here seconds are easier to read than minutes.
+_SECONDS_SHOWN = 180
+_UNTOLD = "datum.verdict && indexof(datum.verdict, 'not told apart') == 0"
 _OTHERS = ("#8a6fd0", "#9a7b2f", "#d1495b", "#5b8c2a", "#1f8fa6")
 
 
@@ -109,7 +111,7 @@ def families(comparison: Comparison) -> Chart:
     )
     scale = alt.Scale(domain=[0, 100], range=["#e3ecf5", "#1c4f82"])
     ground = cells.mark_rect().encode(color=alt.Color("score:Q", scale=scale, legend=None))
-    ink = alt.condition("datum.score > 50", alt.value("#ffffff"), alt.value("#14181d"))
+    ink = alt.condition("datum.score > 70", alt.value("#ffffff"), alt.value("#14181d"))
     chart = ground + cells.mark_text().encode(text=alt.Text("score:Q", format=".0f"), color=ink)
     caption = (
         "Mean score in percent; the number of items in brackets. Families are small: point at a "
@@ -124,17 +126,16 @@ def lengths(comparison: Comparison) -> Chart:
     data = [_quantiles(method) for method in comparison.methods]
     base = alt.Chart(inline(data)).encode(
         y=_method_axis(names_of(comparison)),
-        color=alt.Color("method:N", scale=palette(names_of(comparison)), legend=None),
         tooltip=["method:N", "p10:Q", "p25:Q", "p50:Q", "p75:Q", "p90:Q"],
     )
+    colour = alt.Color("method:N", scale=palette(names_of(comparison)), legend=None)
+    axis = alt.X("p10:Q", title="tokens per response")
     chart = (
-        base.mark_rule().encode(x=alt.X("p10:Q", title="tokens per response"), x2="p90:Q")
-        + base.mark_bar(size=12).encode(x="p25:Q", x2="p75:Q")
-        + base.mark_tick(size=18, thickness=3, color="#ffffff").encode(
-            x="p50:Q", color=alt.value("#ffffff")
-        )
+        base.mark_rule().encode(x=axis, x2="p90:Q", color=colour)
+        + base.mark_bar(size=12).encode(x="p25:Q", x2="p75:Q", color=colour)
+        + base.mark_tick(size=18, thickness=3).encode(x="p50:Q")
     )
-    caption = "White mark: median; bar: middle half; line: middle 80 %."
+    caption = "Mark: median; bar: middle half; line: middle 80 %."
     return Chart("Length of responses", caption, sized(chart, 34 + 26 * len(data)), wide=False)
 
 
@@ -142,7 +143,8 @@ def rankers(comparison: Comparison) -> Chart:
     """Each ranking's agreement with the truth, with the line of chance."""
     data: list[Datum] = [
         _span(ranking.agreement)
-        | {"ranking": ranking.name, "ranker": ranking.ranker, "verdict": _against_chance(ranking)}
+        | {"ranking": ranking.name, "ranker": ranking.ranker}
+        | {"verdict": wording.against_chance(comparison, ranking.agreement)}
         for ranking in comparison.rankings
         if ranking.agreement
     ]
@@ -159,9 +161,13 @@ def rankers(comparison: Comparison) -> Chart:
 def costs(comparison: Comparison) -> list[Chart]:
     """Time and tokens of each stage; stages reused from an earlier run are drawn hollow."""
     shared = "Hollow: reused from an earlier run, which had paid for it."
+    long = max(stage.seconds for stage in comparison.stages) > _SECONDS_SHOWN
+    seconds = [stage.seconds / (60 if long else 1) for stage in comparison.stages]
+    tokens = [stage.tokens / 1000 for stage in comparison.stages]
+    time = _cost(comparison, seconds, "minutes" if long else "seconds")
     return [
-        Chart("Time per stage", shared, _cost(comparison, "minutes"), wide=False),
-        Chart("Tokens per stage", shared, _cost(comparison, "thousand tokens"), wide=False),
+        Chart("Time per stage", shared, time, wide=False),
+        Chart("Tokens per stage", shared, _cost(comparison, tokens, "thousands"), wide=False),
     ]
 
 
@@ -182,7 +188,7 @@ def _intervals(
     point = base.mark_point(size=70, strokeWidth=2, opacity=1).encode(x="value:Q")
     if offset:
         point = point.encode(shape=alt.Shape("items:N", sort=offset, legend=_legend()))
-    hollow = alt.condition("datum.verdict == 'not told apart'", alt.value(0), alt.value(1))
+    hollow = alt.condition(_UNTOLD, alt.value(0), alt.value(1))
     point = point.encode(fillOpacity=hollow)
     if not order:
         plain = alt.value(_COLOURS["sft"])
@@ -199,7 +205,7 @@ def _intervals(
 
 
 def _method_axis(order: list[str] | None, field: str = "method:N") -> alt.Y:
-    return alt.Y(field, sort=order, title=None, axis=alt.Axis(labelLimit=150))
+    return alt.Y(field, sort=order, title=None, axis=alt.Axis(labelLimit=180))
 
 
 def palette(names: list[str]) -> alt.Scale:
@@ -223,33 +229,28 @@ def _span(interval: Interval) -> Datum:
     }
 
 
-def _against_chance(ranking: RankingResult) -> str:
-    apart = ranking.agreement is not None and ranking.agreement.excludes(wording.CHANCE)
-    return "told apart" if apart else "not told apart"
-
-
 def _quantiles(method: MethodResult) -> Datum:
     tokens = [prediction.tokens for prediction in method.predictions]
     cuts = quantiles(tokens, n=20, method="inclusive") if len(tokens) > 1 else tokens * 19
     return {"method": method.method} | {f"p{5 * k}": cuts[k - 1] for k in (2, 5, 10, 15, 18)}
 
 
-def _cost(comparison: Comparison, unit: str) -> Spec:
+def _cost(comparison: Comparison, spent: Sequence[float], unit: str) -> Spec:
     data: list[Datum] = [
         {
             "label": stage.label,
-            "spent": stage.seconds / 60 if unit == "minutes" else stage.tokens / 1000,
+            "spent": amount,
             "paid": "reused" if stage.reused else "paid here",
             "digest": stage.digest,
         }
-        for stage in comparison.stages
+        for stage, amount in zip(comparison.stages, spent, strict=True)
     ]
     bars = (
         alt.Chart(inline(data))
         .mark_bar(color="#3a7fc1", stroke="#3a7fc1", size=12)
         .encode(
-            x=alt.X("spent:Q", title=unit),
-            y=alt.Y("label:N", sort=None, title=None, axis=alt.Axis(labelLimit=150)),
+            x=alt.X("spent:Q", title=unit, axis=alt.Axis(tickCount=5)),
+            y=alt.Y("label:N", sort=None, title=None, axis=alt.Axis(labelLimit=180)),
             fillOpacity=alt.condition("datum.paid == 'reused'", alt.value(0.05), alt.value(0.9)),
             tooltip=["label:N", "spent:Q", "paid:N", "digest:N"],
         )

@@ -8,7 +8,7 @@ Left out: every response (they are in the predictions' files); a drawn sample sh
 import json
 import platform
 import random
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
@@ -41,7 +41,7 @@ class Sample:
 def write_report(comparison: Comparison, path: Path, settings: Mapping[str, object]) -> Path:
     """Write the page to `path` and return it.
 
-    `settings` is shown as it stands, dotted name and value: the caller leaves secrets out of it.
+    `settings` may be nested and is shown as it stands: the caller leaves secrets out of it.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(_page(comparison, settings), encoding="utf-8")
@@ -88,7 +88,7 @@ def _page(comparison: Comparison, settings: Mapping[str, object]) -> str:
         specs=script_json([chart.spec for chart in [*charts, *curves]]),
         bundle=Markup(_bundle()),
         samples=samples(comparison),
-        settings=settings,
+        settings=list(_flat(settings)),
         versions=versions(),
         shorten=_shorten,
     )
@@ -104,6 +104,15 @@ def _vega_lite() -> str:
     """Major and minor version of Vega-Lite for which altair writes: 6.4 of v6.4.1."""
     major, minor, _ = alt.SCHEMA_VERSION.removeprefix("v").split(".")
     return f"{major}.{minor}"
+
+
+def _flat(settings: Mapping[str, object], prefix: str = "") -> Iterator[tuple[str, object]]:
+    """Nested settings as dotted names, in the order they stand."""
+    for name, value in settings.items():
+        if isinstance(value, Mapping):
+            yield from _flat(value, f"{prefix}{name}.")
+        else:
+            yield f"{prefix}{name}", value
 
 
 def _side_by_side(comparison: Comparison) -> list[Sample]:

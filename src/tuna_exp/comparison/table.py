@@ -18,6 +18,7 @@ from rich.text import Text
 from tuna_exp.comparison import wording
 from tuna_exp.comparison.results import ALL, Comparison, Row
 
+_WRAPPING = ("method", "ranking", "ranker", "refused", "verdict")
 _STYLES = {"better": "bold green", "worse": "bold red"}
 _COLUMNS = (
     "split",
@@ -170,9 +171,8 @@ def _table(title: str, *columns: str) -> Table:
     table = Table(
         title=title, title_justify="left", box=None, header_style="dim", padding=(0, 2, 0, 0)
     )
-    for column in columns[:-1]:
-        table.add_column(column, no_wrap=True)
-    table.add_column(columns[-1], min_width=9)
+    for column in columns:
+        table.add_column(column, no_wrap=column not in _WRAPPING)
     return table
 
 

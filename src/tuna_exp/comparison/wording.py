@@ -7,7 +7,7 @@ import math
 from collections.abc import Sequence
 
 from tuna_exp.comparison.results import ALL, Comparison, RankingResult, Row
-from tuna_exp.comparison.statistics import Interval
+from tuna_exp.comparison.statistics import Interval, can_tell
 
 UNKNOWN = "–"
 # Methods that are no answer to "did ranking help": the model before any training of ours.
@@ -47,6 +47,8 @@ def points(interval: Interval | None) -> str:
 
 def duration(seconds: float) -> str:
     """8 s, 2 m 05 s or 1 h 02 m."""
+    if math.isnan(seconds):
+        return UNKNOWN
     whole = round(seconds)
     if whole < 60:
         return f"{whole} s"
@@ -88,6 +90,14 @@ def headline(comparison: Comparison) -> str:
     return f"Ranked training {word}: {_size(comparison, told[0])}{also}{rest}."
 
 
+def against_chance(comparison: Comparison, agreement: Interval) -> str:
+    """Where an agreement stands to that of a random order, as far as its sets can tell."""
+    enough = can_tell(agreement.items, comparison.bootstrap.confidence)
+    if not enough or not agreement.excludes(CHANCE):
+        return "not told apart from chance (50 %)"
+    return "above chance (50 %)" if agreement.value > CHANCE else "below chance (50 %)"
+
+
 def notes(comparison: Comparison) -> list[str]:
     """What the numbers do and do not show, one sentence each."""
     told = [_resolution(comparison), _unseen_kinds(comparison), _lengths(comparison)]
@@ -121,9 +131,9 @@ def _size(comparison: Comparison, row: Row) -> str:
     if row.difference is None or not row.difference.interval.known:
         return f"{row.method} has too few items for an interval ({row.items})"
     interval = row.difference.interval
-    side = "above" if interval.value > 0 else "below"
+    size = f"{abs(100 * interval.value):.1f} points {'above' if interval.value > 0 else 'below'}"
     return (
-        f"{row.method} scores {abs(100 * interval.value):.1f} points {side} {comparison.baseline} "
+        f"{row.method} scores {size if interval.value else 'level with'} {comparison.baseline} "
         f"({level(comparison)} interval {100 * interval.low:+.1f} to {100 * interval.high:+.1f}, "
         f"{row.items} held-out items)"
     )
@@ -186,19 +196,16 @@ def _cause(comparison: Comparison) -> str:
 
 
 def _ranker(comparison: Comparison, ranking: RankingResult) -> str:
-    agreement = ranking.agreement
+    agreement, name = ranking.agreement, f'The order from "{ranking.name}"'
     if agreement is None:
-        return f"Ranking {ranking.name}: no pair of responses has a true order, nothing to check."
-    if not agreement.excludes(CHANCE):
-        stand = "not told apart from chance (50 %)"
-    else:
-        stand = "above chance (50 %)" if agreement.value > CHANCE else "below chance (50 %)"
+        return f"{name} cannot be checked: no pair of responses has a true order."
     span = "no interval"
     if agreement.known:
-        span = f"{level(comparison)} interval {percent(agreement.low)} to {percent(agreement.high)}"
+        low, high = percent(agreement.low), percent(agreement.high)
+        span = f"{level(comparison)} interval {low} to {high}, {agreement.items} sets"
     return (
-        f"Ranking {ranking.name} orders {percent(agreement.value)} % of {ranking.pairs} pairs as "
-        f"the truth does ({span}): {stand}."
+        f"{name} agrees with the truth on {percent(agreement.value)} % of {ranking.pairs} pairs "
+        f"({span}): {against_chance(comparison, agreement)}."
     )
 
 

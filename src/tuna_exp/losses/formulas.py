@@ -31,7 +31,9 @@ def pair_hinge(score_BN: Tensor, rank_BN: Tensor, mask_BN: Tensor, margin: float
 
     Tuna (Li et al., EMNLP 2023), equation 4; j - i is the difference of ranks, so ties take no place.
     """
-    hinge = F.relu(margin * rank_gap(rank_BN) - advantage(score_BN))
+    # An integer gap times a margin would be float32 whatever the scores are.
+    margin_BNN = margin * rank_gap(rank_BN).to(score_BN.dtype)
+    hinge = F.relu(margin_BNN - advantage(score_BN))
     return hinge * ordered_pairs(rank_BN, mask_BN)
 
 

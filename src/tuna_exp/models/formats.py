@@ -45,8 +45,8 @@ class PromptFormat(Protocol):
         ...
 
 
-class ChatFormat:
-    """The tokenizer's own chat template; examples become earlier turns."""
+class _Format:
+    """What every format is made from."""
 
     def __init__(
         self,
@@ -57,6 +57,10 @@ class ChatFormat:
         self._tokenizer = tokenizer
         self._system_prompt = system_prompt
         self._examples = examples
+
+
+class ChatFormat(_Format):
+    """The tokenizer's own chat template; examples become earlier turns."""
 
     def text(self, instruction: Instruction) -> str:
         """Raises ConfigError where the template is missing or does not take these messages."""
@@ -115,18 +119,8 @@ class ChatFormat:
             ) from failure
 
 
-class RawFormat:
+class RawFormat(_Format):
     """The instruction's text and a line break; a system prompt stands before it as a paragraph."""
-
-    def __init__(
-        self,
-        tokenizer: "PreTrainedTokenizerBase",
-        system_prompt: str | None = None,
-        examples: Sequence[Instruction] = (),
-    ) -> None:
-        self._tokenizer = tokenizer
-        self._system_prompt = system_prompt
-        self._examples = examples
 
     def text(self, instruction: Instruction) -> str:
         """Blocks of prompt and response for the examples, then the prompt."""

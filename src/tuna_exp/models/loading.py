@@ -1,9 +1,11 @@
 """From a local Hugging Face folder to a tokenizer and a model, with failures said in one screen."""
 
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors import SafetensorError
 from transformers import (
     AutoModelForCausalLM,
     AutoTokenizer,
@@ -20,6 +22,7 @@ DTYPES = {
     "bfloat16": torch.bfloat16,
     "float16": torch.float16,
 }
+_FAILURES = (OSError, ValueError, KeyError, ImportError, RuntimeError, SafetensorError)
 # Layer types of transformers' configurations in which every token sees every earlier one.
 _FULL_ATTENTION = frozenset({"full_attention", "attention", "global_attention"})
 _RECURRENT = frozenset(
@@ -30,11 +33,13 @@ _RECURRENT = frozenset(
 
 def load_tokenizer(folder: Path, trust_remote_code: bool = False) -> PreTrainedTokenizerBase:
     """Load a tokenizer from a local folder. Raises UserError where it has none that loads."""
+    _check_folder(folder)
     try:
         tokenizer: PreTrainedTokenizerBase = AutoTokenizer.from_pretrained(
-            _existing(folder), trust_remote_code=trust_remote_code
+            folder, trust_remote_code=trust_remote_code
         )
-    except (OSError, ValueError, KeyError, ImportError) as failure:
+    except Exception as failure:
+        # The tokenizers library raises Exception itself where a file is not what it should be.
         raise _failure("tokenizer", folder, failure) from failure
     return tokenizer
 
@@ -53,30 +58,51 @@ def load_model(
         raise ConfigError(
             f"model.dtype={dtype} is not one of {', '.join(DTYPES)}.{nearest(dtype, DTYPES)}"
         )
-    missing = missing_part(_existing(folder))
-    if missing is not None:
-        raise UserError(f"model folder {folder}: {missing}. Cure: give a complete folder.")
+    _check_parts(folder)
     try:
-        model: Any = AutoModelForCausalLM.from_pretrained(
+        model, report = _pretrained(
             folder,
             dtype=DTYPES[dtype],
             attn_implementation=attn_implementation,
             trust_remote_code=trust_remote_code,
-            use_safetensors=True,
         )
-    except (OSError, ValueError, KeyError, ImportError) as failure:
+    except _FAILURES as failure:
         raise _failure("model", folder, failure) from failure
+    _check_weights(folder, report["missing_keys"])
     loaded: PreTrainedModel = model.eval()
     return loaded
 
 
-def _existing(folder: Path) -> Path:
+def _pretrained(folder: Path, **options: Any) -> tuple[Any, dict[str, Any]]:
+    """Model and loading report of transformers."""
+    loaded: Any = AutoModelForCausalLM.from_pretrained(
+        folder, use_safetensors=True, output_loading_info=True, **options
+    )
+    model, report = loaded
+    return model, report
+
+
+def _check_parts(folder: Path) -> None:
+    _check_folder(folder)
+    missing = missing_part(folder)
+    if missing is not None:
+        raise UserError(f"model folder {folder}: {missing}. Cure: give a complete folder.")
+
+
+def _check_weights(folder: Path, missing: Collection[str]) -> None:
+    if missing:
+        raise UserError(
+            f"model folder {folder}: {len(missing)} weights are missing ({min(missing)}, ...); "
+            "they would be random. Cure: give a folder with a whole causal language model."
+        )
+
+
+def _check_folder(folder: Path) -> None:
     if not folder.is_dir():
         raise UserError(
             f"model folder {folder} does not exist. Cure: give model.name=FOLDER a folder in "
             "Hugging Face layout, or a Hub id."
         )
-    return folder
 
 
 def _failure(what: str, folder: Path, failure: Exception) -> UserError:
@@ -108,11 +134,16 @@ def supports_prompt_sharing(config: PretrainedConfig) -> str | None:
 
 def _partial_attention(config: Any) -> str | None:
     kinds = getattr(config, "layer_types", None) or getattr(config, "layers_block_type", None)
-    odd = sorted(set(kinds or ()) - _FULL_ATTENTION)
+    if kinds is None:
+        kinds = ["sliding_attention"] * bool(getattr(config, "use_sliding_window", True))
+    partial = set(kinds) - _FULL_ATTENTION
+    if not _has_window(config):
+        partial.discard("sliding_attention")
+    return f"{config.model_type} has layers of {', '.join(sorted(partial))}" if partial else None
+
+
+def _has_window(config: Any) -> bool:
+    """Whether a sliding window is set and narrower than the longest text."""
     window = getattr(config, "sliding_window", None)
-    if kinds is None and window is not None and getattr(config, "use_sliding_window", True):
-        odd = ["sliding_attention"]
-    unused = window is not None and window >= getattr(config, "max_position_embeddings", window + 1)
-    if not odd or (odd == ["sliding_attention"] and unused):
-        return None
-    return f"{config.model_type} has layers of type {', '.join(odd)}"
+    longest = getattr(config, "max_position_embeddings", None)
+    return window is not None and (longest is None or window < longest)

@@ -133,11 +133,15 @@ def fit(
     if on_too_long == "drop":
         return None
     if on_too_long == "error":
-        raise TooLong(
-            f"{name}: {len(prompt_ids)} prompt + {len(response_ids)} response = {total} tokens; "
-            f"the limit is {max_length}. Cure: batching.max_length={total} or more, or "
-            "batching.on_too_long=truncate|drop."
-        )
+        raise _too_long(name, len(prompt_ids), len(response_ids), max_length)
     floor = min(len(response_ids), _MIN_RESPONSE, max_length - 1)
     response = response_ids[: max(floor, max_length - len(prompt_ids))]
     return prompt_ids[-(max_length - len(response)) :], response
+
+
+def _too_long(name: str, prompt: int, response: int, limit: int) -> TooLong:
+    total = prompt + response
+    return TooLong(
+        f"{name}: {prompt} prompt + {response} response = {total} tokens; the limit is {limit}. "
+        f"Cure: batching.max_length={total} or more, or batching.on_too_long=truncate|drop."
+    )

@@ -5,6 +5,7 @@ from difflib import SequenceMatcher
 
 from tuna_exp.datasets.verifiable.reading import (
     bare,
+    is_enumeration,
     is_loop,
     is_prose,
     numbers,
@@ -51,7 +52,7 @@ class Choice(Expectation):
         if not hits:
             return WRONG if misses and len(tokens) < _SENTENCE else OFF_TOPIC
         guesses = not self.wrong and not is_prose(tokens, self.answers + self.echo)
-        if misses or guesses or len(set(hits)) > 1:
+        if misses or guesses or len(set(hits)) > 1 or is_enumeration(text):
             return AMBIGUOUS
         if is_repeated(len(hits), len(tokens)) or is_loop(tokens):
             return REPEATED
@@ -122,7 +123,7 @@ class Quoted(Expectation):
         """Return 1 for the quoted word alone, 0.3 for the word without its marks."""
         inside = [span.casefold() for span in quoted(text)]
         tokens = words(text)
-        if inside == [self.word]:
+        if inside == [self.word] and not is_enumeration(text):
             return within_words(len(tokens) - 1)
         if self.word in inside:
             return AMBIGUOUS + 0.1

@@ -7,6 +7,7 @@ import re
 
 from tuna_exp.datasets.verifiable.reading import (
     after_lead,
+    is_enumeration,
     is_loop,
     listed,
     single_word,
@@ -16,7 +17,9 @@ from tuna_exp.datasets.verifiable.verdict import OFF_TOPIC, Expectation, within_
 from tuna_exp.datasets.verifiable.vocabulary import category_named
 
 _TRIPLE = re.compile(r"(.)\1\1")
-_TASK_WORDS = frozenset({"sentence", "sentences", "word", "words", "letter", "letters", "write"})
+_TASK_WORDS = frozenset(
+    {"sentence", "sentences", "word", "words", "letter", "letters", "exclamation", "exclaim"}
+)
 _LONGEST_SENTENCE = 40
 _LONGEST_WORD = 18
 
@@ -69,9 +72,7 @@ class Members(Expectation):
         good = {item for item in items if _is_member(item, members)}
         if len(good) == len(items) == self.count:
             return 1.0
-        return OFF_TOPIC + 0.6 * len(good) * min(1, self.count / len(items)) / max(
-            self.count, len(good)
-        )
+        return OFF_TOPIC + 0.6 * min(len(good), self.count) / max(len(items), self.count)
 
 
 def _is_member(item: str, members: frozenset[str]) -> bool:
@@ -97,7 +98,7 @@ class Sentence(Expectation):
     count: int = 0
 
     def score(self, text: str) -> float:
-        """Return 0.8 to 1 where all wishes are met, else at most 0.6 by the share of them."""
+        """Return 0.85 to 1 where all wishes are met, else at most 0.6 by the share of them."""
         said = after_lead(text, (":",))
         tokens = words(said)
         met = self._wishes(said, tokens)
@@ -107,7 +108,8 @@ class Sentence(Expectation):
         return max(OFF_TOPIC, OFF_TOPIC + 0.55 * sum(met) / len(met) - flaws / 2)
 
     def _wishes(self, said: str, tokens: list[str]) -> list[float]:
-        met: list[float] = [float(self._is_sentence(tokens))]
+        single = _ends(said) <= 2 and not is_enumeration(said)
+        met: list[float] = [float(single and self._is_sentence(tokens))]
         met += [float(tokens[0] == self.starts)] if self.starts else []
         met += [float(tokens[-1] == self.ends)] if self.ends else []
         met += [float(word in tokens) for word in self.has]
@@ -125,7 +127,10 @@ class Sentence(Expectation):
 
 
 def _flaws(said: str) -> float:
-    """Return the cost of a missing full stop and of further sentences."""
+    """Return the cost of a missing full stop and of a second sentence."""
     closed = said.rstrip(" \"'").endswith((".", "!", "?"))
-    sentences = len(re.findall(r"[.!?]+(?:[\s\"']|$)", said))
-    return (0.0 if closed else 0.1) + min(0.1, 0.05 * max(0, sentences - 1))
+    return (0.0 if closed else 0.1) + 0.05 * (_ends(said) > 1)
+
+
+def _ends(said: str) -> int:
+    return len(re.findall(r"[.!?]+(?=[\s\"',]|$)", said))

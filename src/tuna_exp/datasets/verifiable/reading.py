@@ -28,6 +28,7 @@ _DIGITS = re.compile(r"(?<![\w.])-?[0-9]+(?:,[0-9]{3})*(?:\.[0-9]+)?|[0-9]+(?:\.
 _QUOTED = re.compile(r"(?<!\w)([\"'])([^\"'\n]{1,60})\1(?!\w)")
 _NUMBERING = re.compile(r"(?:^|(?<=\s))(?:[0-9]{1,2}[.)]|[-•])\s+")
 _ITEM_BREAK = re.compile(r"[,;\n]|\band\b|(?<=\w)\.(?=\s|$)", re.IGNORECASE)
+_CHOICE_BREAK = re.compile(r"[,;/\n]|\bor\b|\band\b", re.IGNORECASE)
 _ARTICLES = frozenset({"a", "an", "the", "some"})
 _PROSE = frozenset(
     _listed_words(
@@ -107,6 +108,12 @@ def is_prose(tokens: list[str], echo: tuple[str, ...] = ()) -> bool:
     This is what keeps a list of guesses from passing where the wrong answers cannot be listed.
     """
     return _PROSE.union(echo).issuperset(tokens)
+
+
+def is_enumeration(text: str) -> bool:
+    """Say whether the text offers three or more things in a row, each in one or two words."""
+    pieces = (words(piece) for piece in _CHOICE_BREAK.split(text))
+    return sum(1 <= len(piece) <= 2 for piece in pieces) > 2
 
 
 def is_loop(tokens: list[str]) -> bool:

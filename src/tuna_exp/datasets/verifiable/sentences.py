@@ -166,7 +166,7 @@ KINDS = (
         _without_letter,
         (
             'Use {word} in a sentence that has no letter "{letter}".',
-            'Make a sentence about {word}, but never use the letter "{letter}".',
+            'Make a sentence about {word}, but do not use the letter "{letter}".',
             'Mention {word} in a sentence. The letter "{letter}" is forbidden.',
             'Avoid the letter "{letter}" in a sentence that uses {word}.',
         ),
@@ -268,7 +268,7 @@ KINDS = (
         _in_case(upper=False),
         (),
         (
-            "Rewrite this in small letters.",
+            "Rewrite this in lowercase letters.",
             "Change the sentence below to lowercase.",
             "Put every letter of this sentence in lower case.",
             "Type this sentence again without capitals.",

@@ -59,8 +59,8 @@ class Words:
 
     @cached_property
     def content(self) -> frozenset[str]:
-        """Every content word, in lower case."""
-        named = (c.members + c.more + tuple(c.name.split()) for c in self.categories)
+        """Every content word that an instruction may show, in lower case."""
+        named = ((*c.members, c.name.split()[-1]) for c in self.categories)
         sides = chain.from_iterable(chain.from_iterable(self.opposites))
         singles = self.names + self.verbs + self.places + self.times
         return frozenset(word.lower() for word in chain(*named, sides, singles))
@@ -254,7 +254,7 @@ HELD_OUT = Words(
         "hot,warm/cold,cool tall/short increase/decrease early/late "
         "light,bright/dark,heavy win/lose laugh/cry deep/shallow safe/dangerous,unsafe "
         "smooth/rough wide,broad/narrow accept/refuse,reject,decline north/south "
-        "inside,indoors/outside,outdoors always/never polite/rude,impolite float/sink up/down "
+        "guilty/innocent always/never polite/rude,impolite float/sink "
         "war/peace"
     ),
     names=_split(
@@ -264,7 +264,7 @@ HELD_OUT = Words(
     ),
     verbs=_split("jumped sang whispered shouted knelt climbed sat hid"),
     places=_split("station mountain bridge island cellar meadow office street"),
-    times=("tonight", "again"),
+    times=("tonight", "later"),
     letters="bfhiknruvy",
     counts=(3, 5),
     held_out=True,

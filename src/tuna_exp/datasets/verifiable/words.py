@@ -229,7 +229,7 @@ KINDS = (
         ),
         (
             'Decide with yes or no whether "{word}" is {category}.',
-            'True that "{word}" means {category}? Answer yes or no.',
+            'Does "{word}" stand for {category}? Answer yes or no.',
         ),
     ),
     Kind(
@@ -248,8 +248,8 @@ KINDS = (
         _lower,
         (),
         (
-            "Put {word} in small letters.",
-            'Change "{word}" to lowercase.',
+            "Put {word} in lowercase letters.",
+            'Change "{word}" to lower case.',
             'How does "{word}" look without any capitals?',
             "Type the word {word} with no capital letter.",
         ),

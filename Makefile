@@ -1,0 +1,46 @@
+# Every target makes its own environment on first use; a second run installs nothing.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test test-slow check format lock wheel clean
+
+help:  ## Show the targets
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
+
+$(READY): requirements.lock pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --requirement requirements.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --editable .
+	@touch $@
+
+demo: $(READY)  ## Run the whole Tuna ablation on the embedded model (ten minutes on two cores)
+	$(BIN)/tuna-exp experiment=demo
+
+test: $(READY)  ## Run the tests
+	$(BIN)/python -m pytest -m "not slow"
+
+test-slow: $(READY)  ## Run the tests that take minutes: kills at random moments, the wheel in an empty environment
+	$(BIN)/python -m pytest -m slow
+
+check: $(READY)  ## Lint, format and type checks
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+format: $(READY)  ## Format the code
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+lock: $(READY)  ## Write requirements.lock anew from pyproject.toml
+	$(BIN)/pip-compile --quiet --extra dev --strip-extras --no-emit-index-url --no-emit-find-links \
+	  --no-emit-trusted-host --constraint constraints.txt --output-file requirements.lock pyproject.toml
+	sed -i 's/+cpu$$//' requirements.lock  # a local build's name is not on the index
+
+wheel: $(READY)  ## Build the wheel into dist/
+	$(BIN)/python -m pip wheel --quiet --no-deps --wheel-dir dist .
+
+clean:  ## Remove the environment and caches; artifacts and runs stay
+	rm -rf $(VENV) dist .pytest_cache .mypy_cache .ruff_cache .hypothesis

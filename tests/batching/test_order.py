@@ -1,0 +1,49 @@
+"""The order of training: every example once per epoch, steps split evenly, continued where it stopped."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tuna_exp.batching.batch import TokenizedExample
+from tuna_exp.batching.order import Order, PlannedBatches, ResumableLoader
+from tuna_exp.errors import ConfigError
+
+
+@given(
+    count=st.integers(4, 60),
+    batch_size=st.integers(4, 16),
+    accumulate=st.integers(1, 2),
+    devices=st.integers(1, 2),
+    epochs=st.integers(1, 3),
+)
+def test_every_example_once_per_epoch(
+    count: int, batch_size: int, accumulate: int, devices: int, epochs: int
+) -> None:
+    order = Order(batch_size, accumulate, devices, epochs, seed=0)
+    steps = order.steps(count)
+    seen = sorted(index for step in steps for index in step)
+    assert seen == sorted(list(range(count)) * epochs)
+    for step in steps:
+        parts = [part for rank in range(devices) for part in order.micro_batches(step, rank)]
+        assert sorted(index for part in parts for index in part) == sorted(step)
+        assert len(parts) == accumulate * devices
+        assert all(parts)
+
+
+def test_a_seed_is_an_order() -> None:
+    assert Order(4, 1, 1, 1, seed=0).steps(12) == Order(4, 1, 1, 1, seed=0).steps(12)
+    assert Order(4, 1, 1, 1, seed=0).steps(12) != Order(4, 1, 1, 1, seed=1).steps(12)
+
+
+def test_too_few_examples_are_told() -> None:
+    with pytest.raises(ConfigError, match="batch_size=8 with 3 examples"):
+        Order(8, 4, 1, 1, seed=0).steps(3)
+
+
+def test_a_continued_loader_gives_the_rest() -> None:
+    examples = [TokenizedExample(str(i), (1,), ((2 + i,),), (0,), (True,)) for i in range(6)]
+    planned = PlannedBatches(examples, Order(2, 1, 1, 1, seed=0), "padded", rank=0, pad_id=0)
+    whole = [batch.target_T.tolist() for batch in ResumableLoader(planned)]
+    continued = ResumableLoader(planned)
+    continued.load_state_dict({"trained": 1})
+    assert [batch.target_T.tolist() for batch in continued] == whole[1:]
