@@ -6,12 +6,15 @@ import json
 import logging
 import os
 import sys
+import traceback
+import warnings
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import hydra
+import yaml
 from hydra.core.hydra_config import HydraConfig
 from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
@@ -36,16 +39,30 @@ def main() -> None:
         sys.exit(commands[command](rest) if command in commands else run_command())
     except UserError as error:
         sys.exit(fail(str(error)))
-    except (HydraException, OmegaConfBaseException) as error:
+    except (HydraException, OmegaConfBaseException, yaml.YAMLError) as error:
         sys.exit(fail(explained(error, SETTINGS)))
     except KeyboardInterrupt:
         sys.exit(fail("interrupted; the same command continues where this one stopped."))
+    except Exception as error:  # noqa: BLE001 - the last line of defence: words for the user, the rest in a file
+        sys.exit(fail(unexpected(error)))
 
 
 def fail(message: str) -> int:
     """Print a message for the user and return the exit code."""
     sys.stderr.write(f"tuna-exp: {message}\n")
     return EXIT_USER_ERROR
+
+
+def unexpected(error: Exception) -> str:
+    """Write the traceback of a fault of ours to a file and return what to tell the user."""
+    if os.environ.get("TUNA_EXP_DEBUG"):
+        raise error
+    report = Path("tuna-exp-error.log")
+    report.write_text("".join(traceback.format_exception(error)), encoding="utf-8")
+    return (
+        f"a fault of tuna_exp: {type(error).__name__}: {str(error)[:300]}\nThe details are in {report}; please report "
+        "them. Finished stages are kept: the same command continues."
+    )
 
 
 def run_command() -> int:
@@ -92,13 +109,16 @@ def quiet_libraries() -> None:
     """Keep libraries' own bars and chatter out of the one progress display."""
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
     os.environ.setdefault("WANDB_SILENT", "true")
-    import transformers
+    import lightning.pytorch  # noqa: F401 - sets the level of its loggers when it is imported
     from transformers.utils import logging as transformers_logging
 
-    transformers.logging.set_verbosity_error()
+    transformers_logging.set_verbosity_error()
     transformers_logging.disable_progress_bar()
-    for name in ("lightning.pytorch", "lightning.fabric", "pytorch_lightning"):
+    for name in ("lightning.pytorch", "lightning.fabric", "wandb"):
         logging.getLogger(name).setLevel(logging.ERROR)
+    warnings.filterwarnings("ignore", module=r"lightning\.", category=UserWarning)
+    warnings.filterwarnings("ignore", module=r"lightning\.", category=DeprecationWarning)
+    warnings.filterwarnings("ignore", module=r"lightning\.", category=FutureWarning)
 
 
 def native_precision() -> str:
@@ -134,7 +154,8 @@ def build_lab(config: DictConfig) -> Any:
     dataset = make(config.dataset)
     instructions = dataset.load()
     published = dataset.load_ranked() if getattr(dataset, "ranked", False) else None
-    model = {key: value for key, value in make(config.model).items()}
+    # `name` and `revision` are there to be overridden; the source holds them.
+    model = {key: value for key, value in make(config.model).items() if key not in ("name", "revision")}
     return Lab(
         data=dataset.digest(),
         instructions=instructions,

@@ -101,5 +101,23 @@ class StopAfter(L.Callback):
         self.path = path
 
     def on_train_batch_end(self, trainer: L.Trainer, *_: Any) -> None:
-        trainer.save_checkpoint(self.path)
-        trainer.should_stop = True
+        if trainer.global_step == 1 and not trainer.should_stop:
+            trainer.save_checkpoint(self.path)
+            trainer.should_stop = True
+
+
+def test_continued_training_is_the_uninterrupted_one(tiny_folder: Path, tmp_path: Path) -> None:
+    """Four micro-batches in two steps; stopped after the first step and continued, to the last digits of float64."""
+
+    def module() -> TunaCModule:
+        made = ranking_module(tiny_folder, LOSSES["paper"])
+        made.make_optimizer = partial(torch.optim.Adam, lr=1e-3)
+        return made
+
+    whole = train(tmp_path, module(), accumulate=2)
+    saved = tmp_path / "last.ckpt"
+    stopped = module()
+    stopped.configure_callbacks = lambda: [LOSSES["paper"], StopAfter(saved)]  # type: ignore[method-assign]
+    train(tmp_path, stopped, accumulate=2)
+    continued = train(tmp_path, module(), accumulate=2, ckpt_path=saved)
+    torch.testing.assert_close(continued, whole, rtol=1e-9, atol=1e-12)

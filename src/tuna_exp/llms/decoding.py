@@ -51,8 +51,21 @@ def draw(logits_RV: Tensor, decoding: Decoding, generator: torch.Generator) -> t
         token_R = logp_RV.argmax(1)
     else:
         kept_RV = keep_likely(logp_RV / decoding.temperature, decoding.top_k, decoding.top_p)
-        token_R = torch.multinomial(kept_RV.softmax(1), 1, generator=generator).squeeze(1)
+        token_R = pick(kept_RV.softmax(1), generator)
     return token_R, logp_RV.gather(1, token_R.unsqueeze(1)).squeeze(1)
+
+
+def pick(probability_RV: Tensor, generator: torch.Generator) -> Tensor:
+    """Draw a column per row with the given probabilities (R, V) by inverting their sum; returns (R,).
+
+    torch.multinomial draws one random number per entry of the vocabulary, which took a fifth of the
+    decoding time on a CPU; this draws one per row.
+    """
+    cumulative_RV = probability_RV.cumsum(1, dtype=torch.float64)
+    uniform_R1 = torch.rand(len(probability_RV), 1, generator=generator, device=generator.device, dtype=torch.float64)
+    # right=True never lands on a column of probability 0, whose sum equals that of the one before.
+    token_R1 = torch.searchsorted(cumulative_RV, uniform_R1 * cumulative_RV[:, -1:], right=True)
+    return token_R1.squeeze(1).clamp(max=probability_RV.shape[1] - 1)
 
 
 def keep_likely(logits_RV: Tensor, top_k: int, top_p: float) -> Tensor:

@@ -8,10 +8,10 @@ import lightning as L
 from torch import Tensor
 from torch.nn import Parameter
 from torch.optim import Optimizer
-from torch.utils.data import DataLoader
 from transformers import PreTrainedModel, get_scheduler
 
 from tuna_exp.batching.batch import RankedBatch
+from tuna_exp.batching.order import ResumableLoader
 from tuna_exp.losses.likelihood import mle_loss, token_logps
 
 MakeOptimizer = Callable[[Iterable[Parameter]], Optimizer]
@@ -61,8 +61,12 @@ class Objective(L.LightningModule):
         values = {name: loss.detach() * self.parts for name, loss in losses.items()}
         self.log_dict(values, batch_size=len(batch.rank_BN), sync_dist=self.trainer.world_size > 1)
 
-    def on_train_batch_end(self, outputs: Any, batch: Any, batch_idx: int) -> None:
-        """Tell the loader how far training has come, for the next checkpoint."""
+    def on_train_batch_start(self, batch: Any, batch_idx: int) -> None:
+        """Tell the loader which micro-batch is being trained on.
+
+        At its start and not at its end, because checkpoints are saved by callbacks, whose hooks run
+        before the module's own; none is saved between start and end.
+        """
         loader = self.trainer.train_dataloader
-        if isinstance(loader, DataLoader) and hasattr(loader, "trained"):
+        if isinstance(loader, ResumableLoader):
             loader.trained = batch_idx + 1
