@@ -1,208 +1,191 @@
-"""The command line: the only code that sees a config. `tuna-exp` runs, `tuna-exp compare` and
-`tuna-exp artifacts` look at what was run.
+"""The command line: `tuna-exp` runs, `tuna-exp compare` and `tuna-exp artifacts` look at what ran.
+
+Whatever goes wrong ends here, in one screen of words: exit status 2 where the user can mend it, 130
+after Ctrl-C, 1 for a fault of ours. Importing this module imports neither torch nor Lightning.
 """
 
-import json
-import logging
+import argparse
+import errno
 import os
 import sys
+import tempfile
 import traceback
-import warnings
 from collections.abc import Callable, Sequence
-from functools import partial
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import hydra
 import yaml
+from hydra._internal.utils import get_args_parser
 from hydra.core.hydra_config import HydraConfig
 from hydra.errors import HydraException
+from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from tuna_exp.config_errors import explained
-from tuna_exp.config_types import check_config
+from tuna_exp.config_errors import check_arguments, explained
 from tuna_exp.errors import UserError
+from tuna_exp.experiment import run_experiment
+from tuna_exp.sweep import FAILURE_FILE, Failure, write_failure
 
 SETTINGS = Path(__file__).with_name("conf")
 if not SETTINGS.is_dir():  # a checkout; an installed wheel carries the folder inside the package
     SETTINGS = Path(__file__).parents[2] / "conf"
-EXIT_USER_ERROR = 2
-log = logging.getLogger(__name__)
+COMPOSITION_ERRORS = (HydraException, OmegaConfBaseException, yaml.YAMLError)
+USER_ERROR, OUR_FAULT, INTERRUPTED = 2, 1, 130
+_ELSEWHERE = "name other folders with artifacts=FOLDER and hydra.run.dir=FOLDER"
+CURES = {
+    errno.ENOSPC: f"free some space, or {_ELSEWHERE}; the same command then continues",
+    errno.EACCES: f"make it writable, or {_ELSEWHERE}",
+    errno.EROFS: f"make it writable, or {_ELSEWHERE}",
+    errno.ENOTDIR: f"move the file away that is where a folder should be, or {_ELSEWHERE}",
+    errno.EEXIST: f"move the file away that is where a folder should be, or {_ELSEWHERE}",
+}
+OFFLINE = "logger.wandb.offline=true comparison.tracking=offline"
+COMPARE = (
+    "usage: tuna-exp compare runs=FOLDER[,FOLDER...]\n\nCompare the methods of finished runs.\n"
+)
 
 
 def main() -> None:
-    """Run the command in sys.argv; exit with 2 and one screen of words where the user can mend it."""
+    """Run the command in sys.argv and exit with its status."""
     command, *rest = sys.argv[1:] or [""]
-    commands: dict[str, Callable[[list[str]], int]] = {"artifacts": artifacts_command, "compare": compare_command}
+    commands = {"artifacts": artifacts_command, "compare": compare_command}
     try:
-        sys.exit(commands[command](rest) if command in commands else run_command())
-    except UserError as error:
-        sys.exit(fail(str(error)))
-    except (HydraException, OmegaConfBaseException, yaml.YAMLError) as error:
-        sys.exit(fail(explained(error, SETTINGS)))
-    except KeyboardInterrupt:
-        sys.exit(fail("interrupted; the same command continues where this one stopped."))
-    except Exception as error:  # noqa: BLE001 - the last line of defence: words for the user, the rest in a file
-        sys.exit(fail(unexpected(error)))
+        sys.exit(commands[command](rest) if command in commands else run_command(sys.argv[1:]))
+    except (Exception, KeyboardInterrupt) as error:
+        message, status = words(error, sys.argv[1:])
+        sys.stderr.write(f"tuna-exp: {message}\n")
+        sys.exit(status)
 
 
-def fail(message: str) -> int:
-    """Print a message for the user and return the exit code."""
-    sys.stderr.write(f"tuna-exp: {message}\n")
-    return EXIT_USER_ERROR
+def words(error: Exception | KeyboardInterrupt, arguments: Sequence[str]) -> tuple[str, int]:
+    """Return what to tell the user about an error, and the exit status.
 
-
-def unexpected(error: Exception) -> str:
-    """Write the traceback of a fault of ours to a file and return what to tell the user."""
+    With TUNA_EXP_DEBUG set the error is raised instead.
+    """
     if os.environ.get("TUNA_EXP_DEBUG"):
         raise error
-    report = Path("tuna-exp-error.log")
-    report.write_text("".join(traceback.format_exception(error)), encoding="utf-8")
+    if isinstance(error, KeyboardInterrupt):
+        return "interrupted; the same command continues where this one stopped.", INTERRUPTED
+    causes: list[BaseException] = [error]
+    while (cause := causes[-1].__cause__) is not None:
+        causes.append(cause)
+    known = next((cause for cause in causes if isinstance(cause, UserError)), None)
+    if known is not None:
+        return str(known), USER_ERROR
+    if isinstance(error, COMPOSITION_ERRORS) or _is_hydras(error):
+        return explained(error, SETTINGS, arguments), USER_ERROR
+    if isinstance(error, OSError) and error.errno in CURES:
+        place = f"{error.filename}: " if error.filename else ""
+        return f"{place}{error.strerror}. Cure: {CURES[error.errno]}.", USER_ERROR
+    if type(error).__module__.startswith("wandb."):
+        reason = " ".join(str(error).split())
+        return f"W&B refused the run: {reason} Cure: `wandb login`, or {OFFLINE}.", USER_ERROR
+    return our_fault(error), OUR_FAULT
+
+
+def _is_hydras(error: BaseException) -> bool:
+    """Whether Hydra itself raised a ValueError, which it does for some overrides."""
+    frames = [frame for frame, _ in traceback.walk_tb(error.__traceback__)]
+    module = frames[-1].f_globals.get("__name__", "") if frames else ""
+    return isinstance(error, ValueError) and module.startswith("hydra.")
+
+
+def our_fault(error: BaseException) -> str:
+    """Write a traceback to a file and return what to tell the user."""
+    details = "".join(traceback.format_exception(error))
+    place: Path | None = None
+    for folder in (Path.cwd(), Path(tempfile.gettempdir())):
+        with suppress(OSError):
+            place = folder / "tuna-exp-error.log"
+            place.write_text(details, encoding="utf-8")
+            break
+    reason = " ".join(str(error).split())[:300]
     return (
-        f"a fault of tuna_exp: {type(error).__name__}: {str(error)[:300]}\nThe details are in {report}; please report "
-        "them. Finished stages are kept: the same command continues."
+        f"a fault of tuna_exp: {type(error).__name__}: {reason}\nThe details are in {place}; "
+        "please report them. Finished stages are kept: the same command continues."
     )
 
 
-def run_command() -> int:
-    """Compose the config from the command line and run it, once or as a sweep."""
-    # Hydra would print and swallow the type of an error; we want it as it was raised.
-    os.environ.setdefault("HYDRA_FULL_ERROR", "1")
-    hydra.main(version_base="1.3", config_path=str(SETTINGS), config_name="config")(experiment)()
-    return 0
-
-
-def artifacts_command(arguments: list[str]) -> int:
+def artifacts_command(arguments: Sequence[str]) -> int:
     """List, explain or prune artifacts."""
     from tuna_exp.artifacts_command import main as artifacts
 
     return artifacts(arguments)
 
 
-def compare_command(arguments: list[str]) -> int:
+def compare_command(arguments: Sequence[str]) -> int:
     """Compare finished runs: `tuna-exp compare runs=FOLDER[,FOLDER...]`."""
+    if {"-h", "--help"} & set(arguments):
+        sys.stdout.write(COMPARE)
+        return 0
+    key, _, folders = "".join(arguments[:1]).partition("=")
+    if len(arguments) != 1 or key != "runs" or not folders:
+        raise UserError(
+            f"compare was given '{' '.join(arguments)}'; it takes runs=FOLDER or "
+            "runs=FOLDER,FOLDER. Cure: give the folder that a run or a sweep wrote, runs/DATE/TIME."
+        )
     from tuna_exp.runs import compare_runs
 
-    given = dict(argument.partition("=")[::2] for argument in arguments)
-    if set(given) != {"runs"} or not given["runs"]:
-        raise UserError(f"compare was given {' '.join(arguments)!r}; it takes runs=FOLDER or runs=FOLDER,FOLDER.")
-    compare_runs([Path(folder) for folder in given["runs"].split(",")])
+    compare_runs([Path(folder) for folder in folders.split(",")])
     return 0
 
 
-def experiment(config: DictConfig) -> None:
-    """Build the lab from a config, check it, run its methods and compare them."""
-    check_config(config)
-    quiet_libraries()
-    # Imported late: `--help` and a misspelt option must not wait for torch.
-    from tuna_exp.runs import run_methods
-
-    lab = build_lab(config)
-    lab.check()
-    recipes = hydra.utils.instantiate(config.method)
-    output = Path(HydraConfig.get().runtime.output_dir)
-    run_methods(lab, recipes, Path(config.artifacts), output)
-
-
-def quiet_libraries() -> None:
-    """Keep libraries' own bars and chatter out of the one progress display."""
-    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
-    os.environ.setdefault("WANDB_SILENT", "true")
-    import lightning.pytorch  # noqa: F401 - sets the level of its loggers when it is imported
-    from transformers.utils import logging as transformers_logging
-
-    transformers_logging.set_verbosity_error()
-    transformers_logging.disable_progress_bar()
-    for name in ("lightning.pytorch", "lightning.fabric", "wandb"):
-        logging.getLogger(name).setLevel(logging.ERROR)
-    warnings.filterwarnings("ignore", module=r"lightning\.", category=UserWarning)
-    warnings.filterwarnings("ignore", module=r"lightning\.", category=DeprecationWarning)
-    warnings.filterwarnings("ignore", module=r"lightning\.", category=FutureWarning)
+def run_command(arguments: Sequence[str]) -> int:
+    """Compose the config from the command line and run it, once or as a sweep."""
+    check_arguments(parsed(arguments), arguments, ("artifacts", "compare"))
+    # Hydra would print and swallow the type of an error; we want it as it was raised.
+    os.environ["HYDRA_FULL_ERROR"] = "1"
+    failed: list[Exception] = []
+    task = job(failed.append)
+    hydra.main(version_base="1.3", config_path=str(SETTINGS), config_name="config")(task)()
+    if failed:
+        raise failed[0]
+    return 0
 
 
-def native_precision() -> str:
-    """Return bf16-mixed where the machine multiplies bfloat16 natively, else 32-true."""
-    import torch
-
-    if torch.cuda.is_available():
-        return "bf16-mixed" if torch.cuda.is_bf16_supported() else "32-true"
-    flags = Path("/proc/cpuinfo").read_text() if Path("/proc/cpuinfo").exists() else ""
-    return "bf16-mixed" if "avx512_bf16" in flags or "amx_bf16" in flags else "32-true"
+def parsed(arguments: Sequence[str]) -> argparse.Namespace:
+    """Return Hydra's own reading of the command line; a wrong flag exits with usage and 2."""
+    parser = get_args_parser()
+    parser.prog, parser.usage = "tuna-exp", "%(prog)s [FLAG ...] [KEY=VALUE ...]; --help shows all"
+    return parser.parse_args(list(arguments))
 
 
-def ranker_for(dataset: str) -> str:
-    """Return the ranker that a dataset gets where none is named: the truth where there is one."""
-    return "verifier" if dataset == "verifiable" else "contextual"
+def job(tell: Callable[[Exception], None]) -> Callable[[DictConfig], None]:
+    """Return what Hydra calls for each job.
 
+    It never raises, because Hydra would print advice of its own: the error of a single run goes to
+    `tell`, that of a sweep's job into its folder.
+    """
 
-OmegaConf.register_new_resolver("native_precision", native_precision, replace=True)
-OmegaConf.register_new_resolver("ranker_for", ranker_for, replace=True)
+    def run_job(config: DictConfig) -> None:
+        settings = HydraConfig.get()
+        output = Path(settings.runtime.output_dir)
+        # Not iterated over: an override with an interpolation would be resolved.
+        asked: Any = OmegaConf.to_container(settings.overrides.task)
+        overrides = list(map(str, asked))
+        sweeping = settings.mode == RunMode.MULTIRUN
+        (output / FAILURE_FILE).unlink(missing_ok=True)
+        if sweeping:
+            sys.stderr.write(f"job {settings.job.num}: {' '.join(overrides)}\n")
+        try:
+            run_experiment(config, SETTINGS, output, overrides, show=not sweeping)
+        except Exception as error:
+            if not sweeping:
+                with suppress(OSError):  # the folder of a run that never began, and that of its day
+                    output.rmdir()
+                    output.parent.rmdir()
+                tell(error)
+                return
+            message, status = words(error, overrides)
+            failure = Failure(
+                number=settings.job.num,
+                overrides=tuple(overrides),
+                message=message,
+                status=status,
+            )
+            write_failure(output, failure)
 
-
-def plain(config: Any) -> Any:
-    """Return a config node as plain dicts, lists and numbers, interpolations resolved."""
-    return OmegaConf.to_container(config, resolve=True) if OmegaConf.is_config(config) else config
-
-
-def build_lab(config: DictConfig) -> Any:
-    """Instantiate every part of the lab from its group."""
-    from tuna_exp.lab import Lab
-    from tuna_exp.models.student import Student
-
-    make = partial(hydra.utils.instantiate, _convert_="all")
-    dataset = make(config.dataset)
-    instructions = dataset.load()
-    published = dataset.load_ranked() if getattr(dataset, "ranked", False) else None
-    # `name` and `revision` are there to be overridden; the source holds them.
-    model = {key: value for key, value in make(config.model).items() if key not in ("name", "revision")}
-    return Lab(
-        data=dataset.digest(),
-        instructions=instructions,
-        published=published,
-        student=Student(**model, lora=make(config.lora) or None),
-        teacher=make(config.teacher),
-        teacher_sampling=make(config.sampling_of_teacher),
-        student_sampling=make(config.sampling),
-        teacher_ranker=make(config.teacher_ranker),
-        ranker=make(config.ranker),
-        extra_rankers=make(config.extra_rankers),
-        max_refused=config.max_refused,
-        trainings={name: build_training(config, name) for name in ("sft", "tuna_p", "tuna_c")},
-        benchmark=make(config.evaluation),
-        comparison=make(config.comparison),
-        seed=config.seed,
-    )
-
-
-def build_training(config: DictConfig, name: str) -> Any:
-    """Instantiate one training and collect the settings that decide its result."""
-    from tuna_exp.lab import Part
-    from tuna_exp.stages.train import Training
-
-    make = partial(hydra.utils.instantiate, _convert_="all")
-    objective, own = config.objective, config.objective[name]
-    ranks = name != "sft"
-    loss = make(config.ranking_loss) if ranks else None
-    parts = {"optimizer": partial(make(config.optimizer), lr=own.learning_rate), "schedule": make(config.schedule)}
-    weights = ("ranking_weight", "mle_weight", "gradient_share_every")
-    if ranks:
-        parts |= {"ranking_loss": loss} | {key: objective[key] for key in weights}
-    training = Training(
-        objective=partial(make(own.module), **parts),
-        trainer=make(config.trainer),
-        loggers=list(make(config.logger).values()),
-        callbacks=list(make(config.callbacks).values()),
-        batching=make(config.batching),
-        epochs=own.epochs,
-        seed=config.seed,
-        mle_on=objective.mle_on,
-        use_unordered=objective.use_unordered,
-        checkpoint_minutes=objective.checkpoint_minutes,
-        ranking_loss=loss,
-    )
-    decisive = ("optimizer", "schedule", "batching", "trainer", "callbacks", "seed")
-    shared = {key: plain(config[key]) for key in decisive}
-    ranking = {"ranking_loss": plain(config.ranking_loss), "mle_on": objective.mle_on} if ranks else {}
-    ranking |= {"use_unordered": objective.use_unordered, **{k: objective[k] for k in weights[:2]}} if ranks else {}
-    return Part({"name": name, **plain(own), **shared, **ranking}, training)
+    return run_job

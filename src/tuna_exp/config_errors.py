@@ -1,67 +1,190 @@
-"""Hydra's and OmegaConf's complaints in one screen, with the nearest valid name and the cure."""
+"""What is wrong with a command line or a composition, with the nearest valid name and the cure."""
 
+import argparse
 import re
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import yaml
+from hydra import compose, initialize_config_dir
+from hydra.errors import HydraException, OverrideParseException
+from omegaconf import OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+from tuna_exp.errors import ConfigError, nearest
+from tuna_exp.secrets import CURE, is_secret
+
+_EXPLANATIONS = {
+    r"An item is already at '([^']+)'": "+{0}: there is such a key already. Cure: leave out the +.",
+    r"Multiple values for (\S+?)\.": "+{0}: the group is chosen already. Cure: leave out the +.",
+    r"Ambiguous value for argument '([^']+)'": (
+        "{0} has several values. Cure: -m runs each of them; KEY=[A,B] is a list and "
+        "\"KEY='A,B'\" a text with a comma."
+    ),
+    r"Config group override must be a string or a list. Got (\w+)": (
+        "a group was given a {0}, expected an option. Cure: GROUP=OPTION; GROUP=none where it has "
+        "one, or ~GROUP leaves it out."
+    ),
+}
 
 
-from tuna_exp.errors import nearest
+def check_arguments(
+    parsed: argparse.Namespace, arguments: Sequence[str], commands: Sequence[str]
+) -> None:
+    """Raise ConfigError for what Hydra would not tell in words, before it writes anything.
+
+    A word that is neither a command nor an override, a secret in an override or in a YAML file of
+    `--config-dir`, YAML that does not parse, flags that exclude each other.
+    """
+    for override in parsed.overrides:
+        key, equals, _ = override.partition("=")
+        if not equals and not key.startswith("~"):
+            raise ConfigError(
+                f"'{override}' is neither a command nor KEY=VALUE.{nearest(override, commands)} "
+                f"Commands: {', '.join(commands)}; `tuna-exp --help` shows all keys."
+            )
+        _refuse_secret(key.lstrip("+~").replace("@", "."), "on the command line")
+    flags = [
+        f for f in ("run", "multirun", "cfg", "info", "shell_completion") if getattr(parsed, f)
+    ]
+    if len(flags) > 1 or (parsed.resolve and not parsed.cfg and not parsed.help):
+        raise ConfigError(
+            f"{' '.join(arguments)}: of --run, --multirun, --cfg, --info only one works at a time, "
+            "and --resolve only with --cfg. Cure: leave the others out."
+        )
+    if parsed.config_dir is not None:
+        check_folder(Path(parsed.config_dir))
 
 
-def explained(error: Exception, settings: Path) -> str:
-    """Return what a composition error means, from Hydra's words and the options in `settings`."""
-    words = str(error)
-    option = re.search(r"Could not find '([\w./-]+)/([\w.-]+)'", words) or re.search(
-        r"Could not override '([\w./@-]+)'", words
-    )
-    if option and option.lastindex == 2:
-        return unknown_option(option[1], option[2], settings)
-    if option:
-        return unknown_group(option[1], settings)
-    key = re.search(r"Key '([^']+)' is not in struct|Could not override '([^']+)'", words)
-    if key:
-        return unknown_key(key[1] or key[2], words, settings)
-    return "\n".join(line for line in words.splitlines() if line.strip())[:1500]
+def check_folder(folder: Path) -> None:
+    """Raise ConfigError where the YAML of a user's folder does not parse or holds a secret."""
+    if not folder.is_dir():
+        beside = [p.name for p in folder.parent.iterdir()] if folder.parent.is_dir() else []
+        raise ConfigError(
+            f"--config-dir {folder}: there is no such folder.{nearest(folder.name, beside)} Cure: "
+            "give a folder with a subfolder per group, as in FOLDER/dataset/mine.yaml."
+        )
+    for path in sorted(folder.rglob("*.yaml")):
+        for key in dotted(_read(path), ""):
+            _refuse_secret(key, f"in {path}")
 
 
-def unknown_option(group: str, option: str, settings: Path) -> str:
-    """Say that a group has no such option, and which it has."""
-    options = sorted(path.stem for path in (settings / group).glob("*.yaml"))
-    return f"{group}={option}: no such option.{nearest(option, options)} Options of {group}: {', '.join(options)}."
-
-
-def unknown_group(group: str, settings: Path) -> str:
-    """Say that there is no such group or key."""
-    groups = sorted(path.name for path in settings.iterdir() if path.is_dir())
-    keys = sorted({*groups, *all_keys(settings)})
-    return f"'{group}' is not a group or a key.{nearest(group, keys)} Groups: {', '.join(groups)}."
-
-
-def unknown_key(key: str, words: str, settings: Path) -> str:
-    """Say that there is no such key; `words` may hold its full dotted path."""
-    full = re.search(r"full_key: (\S+)", words)
-    path = full[1] if full else key
-    keys = all_keys(settings)
-    near = nearest(path, keys) or nearest(key, [k.rpartition(".")[2] for k in keys])
-    return f"'{path}' is not a key of the configuration.{near} `tuna-exp --cfg job` shows all keys."
-
-
-def all_keys(settings: Path) -> list[str]:
-    """Return every dotted key of every option, prefixed with its group, and the top-level keys."""
-    found: set[str] = set()
-    for path in settings.rglob("*.yaml"):
+def _read(path: Path) -> dict[str, Any]:
+    try:
         content = yaml.safe_load(path.read_text(encoding="utf-8"))
-        group = "" if path.parent == settings else path.parent.name
-        found |= set(dotted(content, group)) if isinstance(content, dict) else set()
-    return sorted(found)
+    except (OSError, ValueError, yaml.YAMLError) as error:
+        mark = getattr(error, "problem_mark", None)
+        where = f" line {mark.line + 1} column {mark.column + 1}" if mark else ""
+        reason = getattr(error, "problem", None) or str(error).splitlines()[0]
+        raise ConfigError(f"{path}{where}: {reason}. Cure: correct the YAML there.") from error
+    if content is not None and not isinstance(content, dict):
+        raise ConfigError(f"{path} holds a {type(content).__name__}; expected KEY: VALUE lines.")
+    return content or {}
 
 
-def dotted(content: dict[str, object], prefix: str) -> list[str]:
-    """Return the dotted path of every key below a mapping."""
-    paths = []
+def _refuse_secret(path: str, where: str) -> None:
+    if is_secret(path.rpartition(".")[2]):
+        raise ConfigError(
+            f"{path} {where} looks like a secret and would be written to disk with the settings. "
+            f"Cure: {CURE}."
+        )
+
+
+def explained(error: Exception, settings: Path, arguments: Sequence[str]) -> str:
+    """Return what an error of Hydra or OmegaConf means.
+
+    `settings` is the folder of our YAML files, `arguments` the command line.
+    """
+    text = str(error)
+    if isinstance(error, OverrideParseException):
+        return _unreadable(error, text, arguments)
+    if option := re.search(r"Could not (?:find|load) '([^']+)/([^'/]+)'", text):
+        return _unknown_option(option[1], option[2], text, settings)
+    if deleted := re.search(r"Could not delete '([^']+)'", text):
+        return f"~{deleted[1]}: it cannot be left out. Cure: {deleted[1]}=none where there is one."
+    if key := re.search(r"Could not (?:override|delete from config\.) '([^']+)'", text):
+        return _unknown_key(key[1], settings, arguments)
+    for pattern, words in _EXPLANATIONS.items():
+        if found := re.search(pattern, text):
+            return words.format(found[1])
+    text = text.partition("Config search path:")[0]
+    said = [line for line in text.splitlines() if line.strip() and "hydra.cc" not in line]
+    return "\n".join(said[:12])[:1500]
+
+
+def _unreadable(error: OverrideParseException, text: str, arguments: Sequence[str]) -> str:
+    override = getattr(error, "override", None) or " ".join(arguments)
+    reason = next((line for line in text.splitlines() if "Error parsing" not in line), text)
+    return (
+        f"'{override}' cannot be read as KEY=VALUE ({reason.strip()}). Cure: quote a text with "
+        "spaces or any of ,:=[]{}()' twice, as in \"model.system_prompt='Be brief, please.'\"."
+    )
+
+
+def _unknown_option(group: str, option: str, text: str, settings: Path) -> str:
+    # Hydra lists the options of a user's folder too, but none where a list of options was given.
+    listed = re.findall(r"^\t(?!provider=)(\S+)$", text, re.MULTILINE)
+    options = listed or sorted(path.stem for path in (settings / group).glob("*.yaml"))
+    if not options:
+        return _unknown_key(group, settings, ())
+    names = ", ".join(options)
+    return (
+        f"{group}={option}: no such option.{nearest(option, options)} Options of {group}: {names}."
+    )
+
+
+def _unknown_key(key: str, settings: Path, arguments: Sequence[str]) -> str:
+    """Say that there is no such key or group, and which was meant."""
+    groups = sorted(path.name for path in settings.iterdir() if path.is_dir())
+    path = key.partition("=")[0]
+    if "@" in path:
+        near = nearest(path, [*groups, "ranker@teacher_ranker"])
+        return (
+            f"'{path}' is not chosen anywhere.{near} Cure: to add a part, put a + in front, as in "
+            f"+{path}=OPTION."
+        )
+    elsewhere = owners(path, settings)
+    keys = chosen_keys(settings, arguments, path)
+    if elsewhere and path not in keys:
+        return (
+            f"'{path}' is a key of {' and '.join(elsewhere)}, which is not chosen. Cure: add "
+            f"{elsewhere[0]}, or leave {path} out."
+        )
+    same = [k for k in keys if k.rpartition(".")[2] == path.rpartition(".")[2]]
+    near = nearest(path, same or [*keys, *groups])
+    hint = "" if near else f" Groups: {', '.join(groups)}."
+    return (
+        f"'{path}' is not a key or a group.{near}{hint} `tuna-exp --cfg job` shows all keys; an "
+        f"argument that a class takes and no YAML file lists is added with +{path}=..."
+    )
+
+
+def owners(path: str, settings: Path) -> list[str]:
+    """Return the options, as GROUP=OPTION, whose YAML file has the key at a dotted path."""
+    group, _, rest = path.partition(".")
+    options = sorted((settings / group).glob("*.yaml"))
+    return [f"{group}={o.stem}" for o in options if rest in dotted(_read(o), "")]
+
+
+def chosen_keys(settings: Path, arguments: Sequence[str], without: str) -> list[str]:
+    """Return every dotted key of the config that the other arguments compose, or of the default."""
+    others = [a for a in arguments if "=" in a and not a.startswith(("-", "hydra.", without))]
+    for overrides in (others, []):
+        try:
+            with initialize_config_dir(str(settings), version_base="1.3"):
+                config = compose("config", overrides)
+        except (HydraException, OmegaConfBaseException, ValueError):
+            continue
+        content = OmegaConf.to_container(config)
+        return list(dotted(content, "")) if isinstance(content, dict) else []
+    return []
+
+
+def dotted(content: dict[Any, Any], prefix: str) -> Iterator[str]:
+    """Yield the dotted path of every key of a mapping and of those below it."""
     for key, value in content.items():
         path = f"{prefix}.{key}".lstrip(".")
-        paths.append(path)
-        paths += dotted(value, path) if isinstance(value, dict) else []
-    return paths
+        yield path
+        if isinstance(value, dict):
+            yield from dotted(value, path)

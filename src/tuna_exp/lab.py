@@ -1,4 +1,4 @@
-"""The lab: typed parts in, steps out. What each stage of a recipe is made from and what decides it."""
+"""The lab: typed parts in, steps out. What each stage is made from and what decides its result."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -19,7 +19,7 @@ from tuna_exp.stages.rank import rank, take_over
 from tuna_exp.stages.sample import sample
 from tuna_exp.stages.train import CHECKPOINT, Training, train_ranked, train_sft
 
-# Raised when a stage's code changes what it writes, so that older artifacts are not taken for new ones.
+# Raised when a stage's code changes what it writes: older artifacts are then not taken for new.
 VERSIONS = {"sample": 1, "rank": 1, "train": 1, "evaluate": 1, "compare": 1}
 
 # Model-forward tokens that one generated token costs: decoding reads all weights for few rows.
@@ -56,13 +56,22 @@ class Lab:
 
     def check(self) -> None:
         """Raise ConfigError on parts that cannot work together, all before a model is loaded."""
-        for name, sampling in (("teacher", self.teacher_sampling), ("student", self.student_sampling)):
+        sizes = {
+            "instructions in the dataset": len(self.instructions),
+            "evaluation.count": self.benchmark.count,
+            "evaluation.batch_size": self.benchmark.batch_size,
+        }
+        for name, size in sizes.items():
+            if size < 1:
+                raise ConfigError(f"{name}: {size}. Cure: give 1 or more.")
+        samplings = {"teacher": self.teacher_sampling, "student": self.student_sampling}
+        for name, sampling in samplings.items():
             if sampling.decoding.responses < 2:
                 raise ConfigError(
                     f"the {name} samples {sampling.decoding.responses} response per instruction "
                     "(sampling.decoding.responses); a ranking needs at least 2."
                 )
-        for ranker in (self.teacher_ranker, self.ranker):
+        for ranker in (self.teacher_ranker, self.ranker, *self.extra_rankers.values()):
             ranker.check(self.instructions)
 
     def train_sft(self) -> Step:
@@ -81,19 +90,26 @@ class Lab:
         responses = self.student_sampling.decoding.responses
         label = {"tuna_p": "Tuna-p", "tuna_c": "Tuna-c"}[objective]
         label += " (Tuna)" if objective == "tuna_c" and "tuna_p" in _objectives(start) else ""
-        return self._step("train", f"train {label}", settings, inputs, run, 3 * self._tokens(responses))
+        return self._step(
+            "train", f"train {label}", settings, inputs, run, 3 * self._tokens(responses)
+        )
 
     def sample_teacher(self) -> Step:
         """Return the step in which the teacher answers every instruction."""
-        settings = {"llm": self.teacher.digest(), "data": self.data, **self._sampled(self.teacher_sampling, 0)}
+        settings = {
+            "llm": self.teacher.digest(),
+            "data": self.data,
+            **self._sampled(self.teacher_sampling, 0),
+        }
         run = partial(sample, self.teacher, self.instructions, self.teacher_sampling, 0)
-        return self._step("sample", "sample teacher", settings, {}, run, self._decoded(self.teacher_sampling))
+        return self._step(
+            "sample", "sample teacher", settings, {}, run, self._decoded(self.teacher_sampling)
+        )
 
     def sample_student(self, model: Step) -> Step:
         """Return the step in which a trained student answers every instruction."""
         settings = {
-            "prompt_format": self.student.prompt_format,
-            "system_prompt": self.student.system_prompt,
+            **self._prompting,
             "data": self.data,
             **self._sampled(self.student_sampling, self.seed),
         }
@@ -103,7 +119,9 @@ class Lab:
             sample(llm, self.instructions, self.student_sampling, self.seed, work)
 
         label = f"sample {model.label.removeprefix('train ')} model"
-        return self._step("sample", label, settings, {"model": model}, run, self._decoded(self.student_sampling))
+        return self._step(
+            "sample", label, settings, {"model": model}, run, self._decoded(self.student_sampling)
+        )
 
     def published_ranking(self) -> Step | None:
         """Return the step that takes over the dataset's own ranking, or None where it has none."""
@@ -114,7 +132,9 @@ class Lab:
 
     def rank_by_teacher(self, candidates: Step) -> Step:
         """Return the step that ranks the teacher's samples by its own likelihood."""
-        return self._rank(candidates, self.teacher_ranker, self.max_refused, "rank teacher's samples")
+        return self._rank(
+            candidates, self.teacher_ranker, self.max_refused, "rank teacher's samples"
+        )
 
     def rank_by_reading(self, candidates: Step) -> Step:
         """Return the step in which the ranker reads and orders a student's samples."""
@@ -123,9 +143,9 @@ class Lab:
 
     def evaluate(self, model: Step | None) -> Step:
         """Return the step that scores a trained model, or the base model where there is none."""
-        prompting = {"prompt_format": self.student.prompt_format, "system_prompt": self.student.system_prompt}
-        base = {} if model else {"model": self.student.source.digest()}
-        settings = {"benchmark": self.benchmark.digest(), "prompting": prompting, **base}
+        # A trained model's weights and their precision are in the digest of the step that made it.
+        llm = self._prompting if model else self.student.llm().digest()
+        settings = {"benchmark": self.benchmark.digest(), "llm": llm}
 
         def run(work: Workspace) -> None:
             folder = work.inputs["model"] / CHECKPOINT if model else None
@@ -133,24 +153,35 @@ class Lab:
 
         label = f"evaluate {model.label.removeprefix('train ') if model else 'base model'}"
         effort = self.benchmark.count * (40 + DECODE_COST * 15)
-        return self._step("evaluate", label, settings, {"model": model} if model else {}, run, effort)
+        return self._step(
+            "evaluate", label, settings, {"model": model} if model else {}, run, effort
+        )
 
     def compare(self, methods: Mapping[str, Step]) -> Step:
         """Return the step that compares trained models, with the base model and SFT beside them."""
         trained = {"sft": self.train_sft(), **methods}
-        evaluated = {"base": self.evaluate(None)} | {name: self.evaluate(step) for name, step in trained.items()}
+        evaluated = {"base": self.evaluate(None)} | {
+            name: self.evaluate(step) for name, step in trained.items()
+        }
         return compare_step(evaluated, self.comparison, self._measured(trained["sft"]))
 
     def _measured(self, student: Step) -> list[Step]:
-        """Rankings made only to see how far each ranker can be trusted, on the SFT model's samples."""
+        """Rank the SFT model's samples only to see how far each ranker can be trusted."""
         candidates = self.sample_student(student)
         return [
-            self._rank(candidates, ranker, 1.0, f"measure {name} ranker", self.comparison.measured_sets)
+            self._rank(
+                candidates, ranker, 1.0, f"measure {name} ranker", self.comparison.measured_sets
+            )
             for name, ranker in self.extra_rankers.items()
         ]
 
     def _rank(
-        self, candidates: Step, ranker: Ranker, max_refused: float, label: str, limit: int | None = None
+        self,
+        candidates: Step,
+        ranker: Ranker,
+        max_refused: float,
+        label: str,
+        limit: int | None = None,
     ) -> Step:
         settings = {"ranker": ranker.digest(), "max_refused": max_refused, "limit": limit}
         run = partial(rank, ranker, max_refused, limit)
@@ -169,12 +200,21 @@ class Lab:
     ) -> Step:
         return Step(stage, label, VERSIONS[stage], settings, inputs, run, effort)
 
+    @property
+    def _prompting(self) -> dict[str, Any]:
+        return {
+            "prompt_format": self.student.prompt_format,
+            "system_prompt": self.student.system_prompt,
+        }
+
     def _sampled(self, sampling: Sampling, seed: int) -> dict[str, Any]:
         return {"sampling": asdict(sampling), "seed": seed}
 
     def _tokens(self, responses: int) -> float:
-        """About how many tokens the instructions have with so many responses; four characters are a token."""
-        return sum(30 + len(i.text) / 4 + responses * len(i.reference or "") / 4 for i in self.instructions)
+        """Estimate the tokens of all instructions with so many responses, 4 characters each."""
+        return sum(
+            30 + len(i.text) / 4 + responses * len(i.reference or "") / 4 for i in self.instructions
+        )
 
     def _decoded(self, sampling: Sampling) -> float:
         responses = sampling.decoding.responses
@@ -189,9 +229,10 @@ def _objectives(step: Step) -> set[str]:
 def compare_step(
     evaluated: Mapping[str, Step], settings: ComparisonSettings, measured: Sequence[Step] = ()
 ) -> Step:
-    """Return the step that compares evaluations, with all that they and `measured` were made from."""
+    """Return the step that compares evaluations, with all that they and `measured` stand on."""
     steps = in_order([*evaluated.values(), *measured])
     inputs = {f"{step.stage}-{step.digest[:16]}": step for step in steps}
     methods = {name: f"{step.stage}-{step.digest[:16]}" for name, step in evaluated.items()}
     decisive = {"methods": methods, **asdict(settings)}
-    return Step("compare", "compare", VERSIONS["compare"], decisive, inputs, partial(compare, methods, settings))
+    run = partial(compare, methods, settings)
+    return Step("compare", "compare", VERSIONS["compare"], decisive, inputs, run)

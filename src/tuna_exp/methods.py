@@ -13,20 +13,20 @@ def sft(lab: Lab) -> Step:
 
 
 def tuna_p(lab: Lab) -> Step:
-    """Probabilistic ranking (section 3.1): the teacher samples, its likelihood ranks, the SFT model learns."""
+    """Tuna-p (section 3.1): the teacher samples, its likelihood ranks, the SFT model learns."""
     ranking = lab.published_ranking() or lab.rank_by_teacher(lab.sample_teacher())
     return lab.train("tuna_p", start=sft(lab), ranking=ranking)
 
 
 def tuna_c(lab: Lab) -> Step:
-    """Contextual ranking (section 3.2): the SFT model samples, a ranker reads and orders, the SFT model learns."""
+    """Tuna-c (section 3.2): the SFT model samples, a ranker reads and orders, that model learns."""
     student = sft(lab)
     ranking = lab.published_ranking() or lab.rank_by_reading(lab.sample_student(student))
     return lab.train("tuna_c", start=student, ranking=ranking)
 
 
 def tuna(lab: Lab) -> Step:
-    """Tuna (section 3.3): contextual ranking of what the Tuna-p model samples, learned by that model."""
+    """Tuna (section 3.3): the Tuna-p model samples, a ranker reads and orders, it learns on."""
     student = tuna_p(lab)
     ranking = lab.rank_by_reading(lab.sample_student(student))
     return lab.train("tuna_c", start=student, ranking=ranking)

@@ -1,6 +1,7 @@
 """The types that flow from one stage to the next, checked when they are made.
 
-Instruction -> CandidateSet -> RankedExample -> (training); Instruction -> Prediction -> (comparison).
+Instruction -> CandidateSet -> RankedExample -> (training).
+Instruction -> Prediction -> (comparison).
 Each is one line of a JSON-lines file inside an artifact. What a batch looks like is in `batching`.
 """
 
@@ -48,7 +49,10 @@ class Instruction(Record):
 
 
 class Candidate(Record):
-    """One sampled response. `token_logprobs` are nats at temperature 1, end-of-sequence included."""
+    """One sampled response.
+
+    `token_logprobs` are nats at temperature 1, end-of-sequence included.
+    """
 
     text: str
     token_ids: tuple[int, ...] = ()
@@ -59,18 +63,22 @@ class Candidate(Record):
     def _one_logprob_per_token(self) -> Self:
         if len(self.token_ids) != len(self.token_logprobs):
             raise ValueError(
-                f"token_logprobs has {len(self.token_logprobs)} entries for {len(self.token_ids)} token_ids; "
-                "each token needs one"
+                f"token_logprobs has {len(self.token_logprobs)} entries for "
+                f"{len(self.token_ids)} token_ids; each token needs one"
             )
         return self
 
     def log_likelihood(self, length_exponent: float) -> float:
-        """Length-normalised log-likelihood sum_t log p_t / |r|^beta (Tuna, section 3.1), in nats."""
-        return sum(self.token_logprobs) / max(len(self.token_logprobs), 1) ** length_exponent
+        """Return sum_t log p_t / |r|^beta in nats, beta = `length_exponent` (Tuna, section 3.1)."""
+        length = max(len(self.token_logprobs), 1)
+        return sum(self.token_logprobs) / float(length**length_exponent)
 
 
 class CandidateSet(Record):
-    """The N responses sampled for one instruction; `draws` counts the rounds the diversity rule took."""
+    """The N responses sampled for one instruction.
+
+    `draws` counts the rounds the diversity rule took.
+    """
 
     instruction: Instruction
     candidates: tuple[Candidate, ...] = Field(min_length=1)
@@ -95,18 +103,22 @@ class RankedExample(Record):
     @model_validator(mode="after")
     def _best_first_without_gaps(self) -> Self:
         ranks = [response.rank for response in self.responses]
-        if ranks[0] != 0 or any(b - a not in (0, 1) for a, b in zip(ranks, ranks[1:], strict=False)):
+        if ranks[0] != 0 or any(
+            b - a not in (0, 1) for a, b in zip(ranks, ranks[1:], strict=False)
+        ):
             raise ValueError(f"ranks {ranks} must start at 0 and rise by 0 (tie) or 1, best first")
         return self
 
     @property
     def ordered_pairs(self) -> int:
-        """How many pairs of responses have an order; 0 means that the ranking term learns nothing here."""
+        """How many pairs of responses have an order; with 0 the ranking term learns nothing."""
         return sum(a.rank != b.rank for a, b in combinations(self.responses, 2))
 
     @classmethod
-    def from_scores(cls, instruction: Instruction, texts: list[str], scores: list[float], raw: str | None = None) -> Self:
-        """Rank texts by score, higher is better, equal scores tie; repeated texts keep their best score."""
+    def from_scores(
+        cls, instruction: Instruction, texts: list[str], scores: list[float], raw: str | None = None
+    ) -> Self:
+        """Rank texts by score: higher is better, equal ones tie, a repeated text keeps its best."""
         best: dict[str, float] = {}
         for text, score in zip(texts, scores, strict=True):
             best[text] = max(score, best.get(text, score))
@@ -117,7 +129,10 @@ class RankedExample(Record):
 
 
 class Prediction(Record):
-    """A model's response to one evaluation item and what its scorer says: `score` in [0, 1], `passed` or not."""
+    """A model's response to one evaluation item and what its scorer says.
+
+    `score` is in [0, 1]; `passed` says right or wrong.
+    """
 
     instruction: Instruction
     text: str

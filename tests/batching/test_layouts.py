@@ -34,6 +34,7 @@ def model(tiny_folder: Path) -> PreTrainedModel:
 
 
 def logps(model: PreTrainedModel, made: list[TokenizedExample], layout: str) -> Tensor:
+    """Return the log-probability of every response token, shape (T,)."""
     batch = collate(made, layout, StepTotals.of(made))
     return token_logps(model, batch).detach()
 
@@ -47,7 +48,7 @@ def test_layouts_agree(model: PreTrainedModel, made: list[TokenizedExample]) -> 
 def test_a_likelihood_does_not_depend_on_its_neighbours(
     model: PreTrainedModel, made: list[TokenizedExample]
 ) -> None:
-    """Each response alone in a plain forward pass: log-softmax of the logits at the places before its tokens."""
+    """Each response alone in a plain forward pass: log-softmax at the places before its tokens."""
     together = logps(model, made, "shared_prompt")
     alone = []
     for example in made:
@@ -66,12 +67,14 @@ def test_changing_one_response_moves_no_other(
     changed = replace(made[0], responses=((9, 9, 9), *made[0].responses[1:]))
     before = collate(made, layout, StepTotals.of(made))
     after = collate([changed, *made[1:]], layout, StepTotals.of(made))
-    sums = [summed_logps(token_logps(model, b), b.response_T, b.length_C)[1:] for b in (before, after)]
+    sums = [
+        summed_logps(token_logps(model, b), b.response_T, b.length_C)[1:] for b in (before, after)
+    ]
     torch.testing.assert_close(*sums)
 
 
 def test_the_prompt_stands_once() -> None:
-    """Prompt of 3, responses of 2 and 3: 3 + 1 + 2 places shared, since last tokens predict nothing.
+    """Prompt of 3, responses of 2 and 3: 3 + 1 + 2 places; the last tokens predict nothing.
 
     Padded it takes two rows of 3 + 2.
     """

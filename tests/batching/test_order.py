@@ -1,11 +1,11 @@
-"""The order of training: every example once per epoch, steps split evenly, continued where it stopped."""
+"""The order of training: every example once per epoch, even steps, continued where it stopped."""
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from tuna_exp.batching.batch import TokenizedExample
-from tuna_exp.batching.order import Order, PlannedBatches, ResumableLoader
+from tuna_exp.batching.order import Order, PlannedBatches, ResumableLoader, fewest_micro_batches
 from tuna_exp.errors import ConfigError
 
 
@@ -47,3 +47,14 @@ def test_a_continued_loader_gives_the_rest() -> None:
     continued = ResumableLoader(planned)
     continued.load_state_dict({"trained": 1})
     assert [batch.target_T.tolist() for batch in continued] == whole[1:]
+
+
+def test_the_fewest_micro_batches_that_fit() -> None:
+    """Six examples of one row of 4 places, all in one step: budgets 24, 12 and 8 take 1, 2 and 3.
+
+    A budget of 3 is less than one example takes: each gets a micro-batch of its own.
+    """
+    examples = [TokenizedExample(str(i), (1, 1), ((2, 2, 2),), (0,), (True,)) for i in range(6)]
+    order = Order(6, 1, 1, 1, seed=0)
+    wanted = {24: 1, 12: 2, 8: 3, 3: 6}
+    assert {b: fewest_micro_batches(examples, order, "shared_prompt", b) for b in wanted} == wanted

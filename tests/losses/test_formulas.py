@@ -14,6 +14,7 @@ Trio = tuple[Tensor, Tensor, Tensor]
 
 
 def trio(scores: list[float], ranks: list[int]) -> Trio:
+    """Return scores, ranks and mask of one example, each (1, N)."""
     score_BN = torch.tensor([scores], dtype=torch.float64)
     rank_BN = torch.tensor([ranks])
     return score_BN, rank_BN, rank_BN >= 0
@@ -39,7 +40,8 @@ LOSSES = {
 def test_tuna_sum_by_hand() -> None:
     """Scores -1, -0.5, -2 for ranks 0, 1, 2 and m = 0.1.
 
-    (0,1): max(0, -0.5 + 1 + 0.1) = 0.6; (0,2): max(0, -2 + 1 + 0.2) = 0; (1,2): max(0, -2 + 0.5 + 0.1) = 0.
+    (0,1): max(0, -0.5 + 1 + 0.1) = 0.6; (0,2): max(0, -2 + 1 + 0.2) = 0;
+    (1,2): max(0, -2 + 0.5 + 0.1) = 0.
     """
     assert formulas.tuna_sum(*trio([-1.0, -0.5, -2.0], [0, 1, 2]), 0.1).item() == pytest.approx(0.6)
 
@@ -110,7 +112,9 @@ def test_the_order_of_presentation_changes_nothing(
 
 @pytest.mark.parametrize("name", LOSSES)
 @given(example=ranked())
-def test_without_order_there_is_nothing_to_learn(name: str, example: tuple[list[float], list[int]]) -> None:
+def test_without_order_there_is_nothing_to_learn(
+    name: str, example: tuple[list[float], list[int]]
+) -> None:
     score_BN, rank_BN, mask_BN = trio(example[0], [0] * len(example[0]))
     score_BN.requires_grad_()
     LOSSES[name](score_BN, rank_BN, mask_BN).sum().backward()
@@ -120,8 +124,10 @@ def test_without_order_there_is_nothing_to_learn(name: str, example: tuple[list[
 
 @pytest.mark.parametrize("name", LOSSES)
 @given(example=ranked())
-def test_a_step_along_the_gradient_favours_the_better(name: str, example: tuple[list[float], list[int]]) -> None:
-    """Descent never lowers the mean of the best more than that of the worst, for a loss of score differences."""
+def test_a_step_along_the_gradient_favours_the_better(
+    name: str, example: tuple[list[float], list[int]]
+) -> None:
+    """The gradient is finite; for a loss of score differences it sums to zero over responses."""
     score_BN, rank_BN, mask_BN = trio(*example)
     score_BN.requires_grad_()
     LOSSES[name](score_BN, rank_BN, mask_BN).sum().backward()

@@ -38,7 +38,9 @@ def test_active_hinges_per_gap() -> None:
 
 def test_best_and_worst_average_ties() -> None:
     """Ranks 0, 0, 1 with values 2, 4, 7: best (2 + 4) / 2 = 3, worst 7."""
-    best, worst = metrics.best_and_worst(torch.tensor([[2.0, 4.0, 7.0]]), torch.tensor([[0, 0, 1]]), EVERYONE)
+    best, worst = metrics.best_and_worst(
+        torch.tensor([[2.0, 4.0, 7.0]]), torch.tensor([[0, 0, 1]]), EVERYONE
+    )
     assert (best.item(), worst.item()) == (3.0, 7.0)
 
 

@@ -5,7 +5,8 @@ Every response token is one entry of a flat list T: which hidden state predicts 
 therefore serves every layout; a layout only decides where tokens stand and who sees whom.
 
 Legend of shape suffixes, here and in losses: B examples, N ranked responses (padded), C all
-responses of the batch in one list, R rows, L positions, T response tokens, V vocabulary, G rank gaps.
+responses of the batch in one list, R rows, L positions, T response tokens, V vocabulary,
+G rank gaps.
 """
 
 from dataclasses import dataclass
@@ -33,7 +34,9 @@ class TokenizedExample:
     @property
     def trained_tokens(self) -> int:
         """Tokens that count in the likelihood term."""
-        return sum(len(r) for r, trained in zip(self.responses, self.trained, strict=True) if trained)
+        return sum(
+            len(r) for r, trained in zip(self.responses, self.trained, strict=True) if trained
+        )
 
     @property
     def tokens(self) -> int:
@@ -69,7 +72,7 @@ class StepTotals:
 
 @dataclass
 class RankedBatch:
-    """A micro-batch in some layout. Not frozen, because Lightning moves its tensors to the device in place.
+    """A micro-batch in some layout; not frozen: Lightning moves its tensors to the device in place.
 
     Shapes: input_ids_RL, position_ids_RL (R, L); attention_mask (R, L) or (R, 1, L, L), true where
     attended; row_T, column_T, target_T, response_T (T,); length_C, trained_C (C,);
@@ -94,5 +97,5 @@ class RankedBatch:
     tokens: int
 
     def pad(self, value_C: Tensor) -> Tensor:
-        """Arrange one value per response, shape (C,), by example: shape (B, N), 0 where nothing is."""
+        """Arrange one value per response, (C,), by example: shape (B, N), 0 where nothing is."""
         return value_C[self.response_BN] * self.mask_BN

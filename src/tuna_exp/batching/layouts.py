@@ -1,9 +1,9 @@
 """Layouts: where the tokens of a micro-batch stand and which of them see each other.
 
 `padded` is what every trainer does: one row per response, the prompt repeated in each.
-`shared_prompt` holds the prompt once, followed by its responses; the mask lets each response see the
-prompt and itself, and positions restart after the prompt, so each response gets exactly the scores it
-would get alone. Left out: several prompts per row and FlexAttention.
+`shared_prompt` holds the prompt once, followed by its responses; the mask lets each response see
+the prompt and itself, and positions restart after the prompt, so each response gets exactly the
+scores it would get alone. Left out: several prompts per row and FlexAttention.
 """
 
 from collections.abc import Callable
@@ -18,12 +18,16 @@ from tuna_exp.batching.batch import RankedBatch, StepTotals, TokenizedExample
 
 @dataclass
 class Row:
-    """One row while it is being filled. `segment` is 0 for the prompt and k for its k-th response."""
+    """One row while it is being filled.
+
+    `segments` is 0 for the prompt and k for its k-th response; `columns` says which hidden state
+    predicts each response token.
+    """
 
     tokens: list[int] = field(default_factory=list)
     positions: list[int] = field(default_factory=list)
     segments: list[int] = field(default_factory=list)
-    columns: list[int] = field(default_factory=list)  # which hidden state predicts each response token
+    columns: list[int] = field(default_factory=list)
 
     def add_prompt(self, prompt: tuple[int, ...]) -> None:
         """Put the prompt at the start of the row."""
@@ -69,7 +73,10 @@ LAYOUTS: dict[str, Callable[[TokenizedExample], list[Row]]] = {
 
 
 def sees(segment_RL: Tensor) -> Tensor:
-    """Return the mask (R, 1, L, L): causal, and only the prompt (0) or one's own segment; padding is -1."""
+    """Return the mask (R, 1, L, L): causal, and only the prompt or one's own segment.
+
+    segment_RL (R, L) is 0 for the prompt and -1 for padding.
+    """
     query, key = segment_RL.unsqueeze(2), segment_RL.unsqueeze(1)
     length = segment_RL.shape[1]
     causal_LL = torch.ones(length, length, dtype=torch.bool).tril()
@@ -82,30 +89,43 @@ def stack(values: list[list[int]], padding: int) -> Tensor:
     return pad_sequence([torch.tensor(v, dtype=torch.long) for v in values], True, padding)
 
 
-def collate(examples: list[TokenizedExample], layout: str, totals: StepTotals, pad_id: int = 0) -> RankedBatch:
+def collate(
+    examples: list[TokenizedExample], layout: str, totals: StepTotals, pad_id: int = 0
+) -> RankedBatch:
     """Lay examples out as one micro-batch of an optimizer step whose counts are `totals`."""
-    rows_of = [LAYOUTS[layout](example) for example in examples]
-    rows = [row for some in rows_of for row in some]
-    responses = [response for example in examples for response in example.responses]
-    lengths = torch.tensor([len(response) for response in responses])
+    rows = [row for example in examples for row in LAYOUTS[layout](example)]
     segment_RL = stack([row.segments for row in rows], -1)
-    padded = layout == "padded"
-    references = [e.reference_logps for e in examples]
     return RankedBatch(
         input_ids_RL=stack([row.tokens for row in rows], pad_id),
         position_ids_RL=stack([row.positions for row in rows], 0),
-        attention_mask=segment_RL >= 0 if padded else sees(segment_RL),
+        attention_mask=segment_RL >= 0 if layout == "padded" else sees(segment_RL),
         row_T=torch.tensor([i for i, row in enumerate(rows) for _ in row.columns]),
         column_T=torch.tensor([column for row in rows for column in row.columns]),
-        target_T=torch.tensor([token for response in responses for token in response]),
-        response_T=torch.repeat_interleave(torch.arange(len(responses)), lengths),
-        length_C=lengths,
-        trained_C=torch.tensor([t for example in examples for t in example.trained]),
-        reference_C=None if None in references else torch.tensor([v for r in references for v in r or ()]),
         totals=totals,
         tokens=sum(example.tokens for example in examples),
+        reference_C=reference_logps(examples),
+        **response_tensors(examples),
         **ranking_tensors(examples),
     )
+
+
+def reference_logps(examples: list[TokenizedExample]) -> Tensor | None:
+    """Return the reference log-probabilities of all responses, shape (C,), or None without them."""
+    known = [e.reference_logps for e in examples if e.reference_logps is not None]
+    complete = len(known) == len(examples)
+    return torch.tensor([value for values in known for value in values]) if complete else None
+
+
+def response_tensors(examples: list[TokenizedExample]) -> dict[str, Tensor]:
+    """Return target_T and response_T, each (T,), and length_C and trained_C, each (C,)."""
+    responses = [response for example in examples for response in example.responses]
+    length_C = torch.tensor([len(response) for response in responses])
+    return {
+        "target_T": torch.tensor([token for response in responses for token in response]),
+        "response_T": torch.repeat_interleave(torch.arange(len(responses)), length_C),
+        "length_C": length_C,
+        "trained_C": torch.tensor([t for example in examples for t in example.trained]),
+    }
 
 
 def ranking_tensors(examples: list[TokenizedExample]) -> dict[str, Tensor]:
@@ -117,6 +137,8 @@ def ranking_tensors(examples: list[TokenizedExample]) -> dict[str, Tensor]:
     for b, example in enumerate(examples):
         places = [i for i, rank in enumerate(example.ranks) if rank >= 0]
         response_BN[b, : len(places)] = torch.tensor(places, dtype=torch.long) + first
-        rank_BN[b, : len(places)] = torch.tensor([example.ranks[i] for i in places], dtype=torch.long)
+        rank_BN[b, : len(places)] = torch.tensor(
+            [example.ranks[i] for i in places], dtype=torch.long
+        )
         first += len(example.ranks)
     return {"response_BN": response_BN, "rank_BN": rank_BN, "mask_BN": rank_BN >= 0}

@@ -3,18 +3,18 @@
 The whole run is planned before it starts, so that the place to continue after a kill is one number.
 A step has `batch_size` examples over all devices; it is split into exactly `accumulate * devices`
 micro-batches, because Lightning counts micro-batches and not examples. A last step with fewer
-examples than micro-batches is joined to the step before it, so every example is seen once per epoch.
+examples than micro-batches is joined to the step before it, so an epoch sees every example once.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from random import Random
 from typing import Any
 
 from torch.utils.data import DataLoader, Dataset
 
 from tuna_exp.batching.batch import RankedBatch, StepTotals, TokenizedExample
-from tuna_exp.batching.layouts import collate
+from tuna_exp.batching.layouts import LAYOUTS, collate
 from tuna_exp.errors import ConfigError
 
 
@@ -36,8 +36,9 @@ class Order:
         parts = self.accumulate * self.devices
         if not parts <= min(self.batch_size, count):
             raise ConfigError(
-                f"batching.batch_size={self.batch_size} with {count} examples cannot fill {self.accumulate} accumulated "
-                f"micro-batches on {self.devices} devices. Cure: lower trainer.accumulate_grad_batches or add data."
+                f"batching.batch_size={self.batch_size} with {count} examples cannot fill "
+                f"{self.accumulate} accumulated micro-batches on {self.devices} devices. "
+                "Cure: lower trainer.accumulate_grad_batches or add data."
             )
         return [step for epoch in range(self.epochs) for step in self._epoch(count, epoch, parts)]
 
@@ -56,10 +57,39 @@ class Order:
         return [step[part::parts] for part in range(rank, parts, self.devices)]
 
 
+def fewest_micro_batches(
+    examples: list[TokenizedExample], order: Order, layout: str, budget: int
+) -> int:
+    """Return the least accumulation with which no micro-batch holds more than `budget` positions.
+
+    It is never less than the order's own. Positions are rows times the longest row, padding
+    included: what memory grows with. An example that is larger gets a micro-batch of its own.
+    """
+    rows = [[len(row.tokens) for row in LAYOUTS[layout](example)] for example in examples]
+
+    def positions(part: list[int]) -> int:
+        return sum(len(rows[i]) for i in part) * max(max(rows[i]) for i in part)
+
+    most = min(order.batch_size, len(examples)) // order.devices
+    for accumulate in range(order.accumulate, most):
+        tried = replace(order, accumulate=accumulate)
+        parts = (
+            part
+            for step in tried.steps(len(examples))
+            for rank in range(order.devices)
+            for part in tried.micro_batches(step, rank)
+        )
+        if all(positions(part) <= budget for part in parts):
+            return accumulate
+    return max(most, order.accumulate)
+
+
 class PlannedBatches(Dataset[RankedBatch]):
     """Micro-batch i of this device, laid out when it is asked for."""
 
-    def __init__(self, examples: list[TokenizedExample], order: Order, layout: str, rank: int, pad_id: int) -> None:
+    def __init__(
+        self, examples: list[TokenizedExample], order: Order, layout: str, rank: int, pad_id: int
+    ) -> None:
         self.examples = examples
         self.layout = layout
         self.pad_id = pad_id
@@ -81,8 +111,8 @@ class PlannedBatches(Dataset[RankedBatch]):
 class ResumableLoader(DataLoader[RankedBatch]):
     """A loader whose place is the count of micro-batches trained on, not the count fetched ahead.
 
-    Lightning saves `state_dict()` with its checkpoint and calls `load_state_dict` before it continues.
-    `trained` is kept up to date by the objective at the end of each micro-batch.
+    Lightning saves `state_dict()` with its checkpoint and calls `load_state_dict` to continue.
+    `trained` is kept up to date by the objective at the start of each micro-batch.
     """
 
     def __init__(self, batches: PlannedBatches) -> None:

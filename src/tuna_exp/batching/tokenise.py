@@ -15,11 +15,13 @@ MleOn = Literal["reference", "best", "all"]
 @dataclass(frozen=True)
 class Batching:
     """`layout` padded or shared_prompt; `batch_size` examples per optimizer step over all devices;
-    `max_length` tokens of prompt and response together; what to do with longer ones.
+    `micro_batch_positions` of a forward pass, padding included; `max_length` tokens of prompt and
+    response together; what to do with longer ones.
     """
 
     layout: str
     batch_size: int
+    micro_batch_positions: int
     max_length: int
     on_too_long: Literal["error", "truncate", "drop"]
 
@@ -39,16 +41,20 @@ class Tokeniser:
         """
         if not instruction.reference:
             raise DataError(
-                f"instruction '{instruction.id}' has no response of its own to train on (reference is "
-                f"{instruction.reference!r}). Cure: a dataset with responses, or objective.mle_on=best."
+                f"instruction '{instruction.id}' has no response of its own to train on (reference "
+                f"is {instruction.reference!r}). Cure: a dataset with responses, or "
+                "objective.mle_on=best."
             )
         return self._example(instruction, [instruction.reference], [-1], [True])
 
     def ranked(self, example: RankedExample, mle_on: MleOn) -> TokenizedExample | None:
-        """Tokenise ranked responses, and the reference after them where the likelihood term is on it."""
+        """Tokenise ranked responses, and the reference after them where `mle_on` asks for it.
+
+        None where it was dropped as too long; raises DataError where there is no reference.
+        """
         texts = [response.text for response in example.responses]
         ranks = [response.rank for response in example.responses]
-        # Of several that tie for best, one stands for all, so that ties do not change the weight of the term.
+        # Of several that tie for best one stands for all: ties must not change the term's weight.
         trained = [mle_on == "all" or (mle_on == "best" and i == 0) for i in range(len(texts))]
         if mle_on == "reference":
             own = self.reference(example.instruction)
@@ -60,7 +66,11 @@ class Tokeniser:
         return self._example(example.instruction, texts, ranks, trained)
 
     def _example(
-        self, instruction: Instruction, texts: Sequence[str], ranks: Sequence[int], trained: Sequence[bool]
+        self,
+        instruction: Instruction,
+        texts: Sequence[str],
+        ranks: Sequence[int],
+        trained: Sequence[bool],
     ) -> TokenizedExample | None:
         prompt = self.encoder.prompt_ids(instruction)
         longest = max((self.encoder.response_ids(text) for text in texts), key=len)

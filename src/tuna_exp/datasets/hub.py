@@ -119,8 +119,9 @@ def _from_folder(folder: Path, split: str, subset: str | None, revision: str | N
 def _from_hub(
     hub_id: str, split: str, subset: str | None, revision: str | None, cure: str
 ) -> "Dataset":
-    from datasets import load_dataset
     from datasets.exceptions import DatasetsError
+
+    from datasets import load_dataset
 
     try:
         return load_dataset(hub_id, name=subset, split=split, revision=revision)

@@ -1,6 +1,7 @@
-"""The held-out verifiable tasks as a benchmark: unseen words, unseen phrasings, some unseen kinds."""
+"""The held-out verifiable tasks as a benchmark: unseen words and phrasings, some unseen kinds."""
 
-from dataclasses import asdict, dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 from tuna_exp.datasets.verifiable import VerifiableDataset, verify
 from tuna_exp.llms.decoding import Decoding
@@ -9,16 +10,20 @@ from tuna_exp.records import Candidate, Instruction, Prediction
 
 @dataclass(frozen=True)
 class VerifiableBenchmark:
-    """`count` items made from `seed`, answered greedily in at most `max_new_tokens`, `batch_size` at a time."""
+    """`count` items made from `seed`, of the kinds that fit `kinds` (None: all).
+
+    They are answered greedily in at most `max_new_tokens`, `batch_size` at a time.
+    """
 
     count: int
     seed: int
+    kinds: Sequence[str] | None
     max_new_tokens: int
     batch_size: int
 
     def items(self) -> list[Instruction]:
         """Return the held-out instructions."""
-        return VerifiableDataset(count=self.count, seed=self.seed, split="held_out").load()
+        return self._dataset().load()
 
     def decoding(self) -> Decoding:
         """Return greedy decoding, one response."""
@@ -37,5 +42,8 @@ class VerifiableBenchmark:
 
     def digest(self) -> dict[str, object]:
         """Return what decides the items and their scores."""
-        made = VerifiableDataset(count=self.count, seed=self.seed, split="held_out").digest()
-        return {"benchmark": "verifiable", "dataset": made, **asdict(self)}
+        decoding = {"max_new_tokens": self.max_new_tokens, "batch_size": self.batch_size}
+        return {"benchmark": "verifiable", "dataset": self._dataset().digest(), **decoding}
+
+    def _dataset(self) -> VerifiableDataset:
+        return VerifiableDataset(self.count, self.seed, "held_out", self.kinds)

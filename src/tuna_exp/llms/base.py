@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from tuna_exp.errors import ConfigError
 from tuna_exp.llms.decoding import Decoding
 from tuna_exp.llms.diversity import Diversity
 from tuna_exp.records import Candidate, Instruction
@@ -11,11 +12,18 @@ from tuna_exp.records import Candidate, Instruction
 
 @dataclass(frozen=True)
 class Sampling:
-    """How a candidate set is drawn. `batch_size` is prompts decoded together; `diversity` None takes all."""
+    """How a candidate set is drawn; `diversity` None takes every draw.
+
+    `batch_size` is prompts decoded together. Raises ConfigError where it is below 1.
+    """
 
     decoding: Decoding
     batch_size: int
     diversity: Diversity | None
+
+    def __post_init__(self) -> None:
+        if self.batch_size < 1:
+            raise ConfigError(f"sampling.batch_size={self.batch_size}. Cure: give 1 or more.")
 
 
 class LLM(Protocol):
@@ -37,8 +45,15 @@ class OpenLLM(Protocol):
     def prompt_length(self, instruction: Instruction) -> int:
         """Return the tokens of its prompt, by which batches are sorted."""
 
-    def answer(self, instructions: Sequence[Instruction], decoding: Decoding, seed: int) -> list[list[Candidate]]:
+    def answer(
+        self, instructions: Sequence[Instruction], decoding: Decoding, seed: int
+    ) -> list[list[Candidate]]:
         """Return `decoding.responses` answers to each instruction."""
 
-    def choose(self, instructions: Sequence[Instruction], begun: str, options: Sequence[str]) -> list[list[float]]:
-        """Return the log-probability (nats) of each option as the next token of an answer that begins so."""
+    def choose(
+        self, instructions: Sequence[Instruction], begun: str, options: Sequence[str]
+    ) -> list[list[float]]:
+        """Return the log-probability (nats) of each option as what follows `begun`.
+
+        `begun` is how the answer begins; one list per instruction.
+        """

@@ -13,7 +13,7 @@ from rouge_score.rouge_scorer import RougeScorer
 
 @dataclass(frozen=True)
 class Diversity:
-    """`max_rouge` is ROUGE-L F1 in [0, 1]; `redraws` rounds at most, each `temperature_step` hotter."""
+    """`max_rouge` is ROUGE-L F1 in [0, 1]; at most `redraws` rounds, each a step hotter."""
 
     max_rouge: float
     redraws: int
@@ -29,4 +29,6 @@ def scorer() -> RougeScorer:
 def similarity(texts: list[str]) -> float:
     """Return the largest ROUGE-L F1 among all pairs, in [0, 1]; 0 for a single text."""
     pairs = combinations(texts, 2)
-    return max((1.0 if a == b else scorer().score(a, b)["rougeL"].fmeasure for a, b in pairs), default=0.0)
+    return max(
+        (1.0 if a == b else scorer().score(a, b)["rougeL"].fmeasure for a, b in pairs), default=0.0
+    )

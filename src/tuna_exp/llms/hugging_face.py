@@ -29,9 +29,9 @@ class Source(Protocol):
 
 
 class HuggingFaceLLM:
-    """Any decoder of the Hugging Face layout. `examples` are few-shot turns before the instruction."""
+    """Any decoder of the Hugging Face layout, with few-shot `examples` before the instruction."""
 
-    def __init__(  # noqa: PLR0913 - one argument per key of the config
+    def __init__(
         self,
         source: Source,
         prompt_format: str,
@@ -53,7 +53,9 @@ class HuggingFaceLLM:
 
     def digest(self) -> dict[str, object]:
         """Return what decides the answers: weights, prompt and precision."""
-        examples = [example.model_dump(mode="json", exclude_defaults=True) for example in self.examples]
+        examples = [
+            example.model_dump(mode="json", exclude_defaults=True) for example in self.examples
+        ]
         return {
             "source": self.source.digest(),
             "prompt_format": self.prompt_format,
@@ -67,7 +69,8 @@ class HuggingFaceLLM:
         folder = self.source.resolve()
         tokenizer = load_tokenizer(folder, self.trust_remote_code)
         encoder = PromptEncoder(tokenizer, self.prompt_format, self.system_prompt, self.examples)
-        model = load_model(folder, self.dtype, self.attn_implementation, self.trust_remote_code)
+        options = (self.dtype, self.attn_implementation, self.trust_remote_code)
+        model: Any = load_model(folder, *options)
         return OpenHuggingFaceLLM(model.to("cuda" if torch.cuda.is_available() else "cpu"), encoder)
 
 
@@ -90,7 +93,9 @@ class OpenHuggingFaceLLM:
         """Return the number of tokens of the prompt."""
         return len(self.encoder.prompt_ids(instruction))
 
-    def answer(self, instructions: Sequence[Instruction], decoding: Decoding, seed: int) -> list[list[Candidate]]:
+    def answer(
+        self, instructions: Sequence[Instruction], decoding: Decoding, seed: int
+    ) -> list[list[Candidate]]:
         """Return `decoding.responses` candidates per instruction.
 
         Raises ConfigError where prompt and answer would not fit the model's context.
@@ -99,16 +104,18 @@ class OpenHuggingFaceLLM:
         drawn = self._decoder.decode(prompts, decoding, seed)
         return [[self._candidate(one) for one in some] for some in drawn]
 
-    def choose(self, instructions: Sequence[Instruction], begun: str, options: Sequence[str]) -> list[list[float]]:
-        """Return each option's log-probability as the token after `begun`, one list per instruction.
+    def choose(
+        self, instructions: Sequence[Instruction], begun: str, options: Sequence[str]
+    ) -> list[list[float]]:
+        """Return each option's log-probability in nats after `begun`, one list per instruction.
 
         Raises ConfigError where an option is more than one token.
         """
         tails = [self.encoder.response_ids(begun + option, complete=False) for option in options]
         if len({tuple(tail[:-1]) for tail in tails}) != 1:
             raise ConfigError(
-                f"the options {list(options)} are not single tokens after {begun!r} for this model. "
-                "Cure: ranker.answer=text."
+                f"the options {list(options)} are not single tokens after {begun!r} for this "
+                "model. Cure: ranker.answer=text."
             )
         head = tails[0][:-1]
         prompts = [self._fitting(i, len(head) + 1) + head for i in instructions]
@@ -116,27 +123,32 @@ class OpenHuggingFaceLLM:
 
     @torch.inference_mode()
     def _next_token(self, prompts: list[list[int]], tokens: list[int]) -> list[list[float]]:
-        logits_RV = self._decoder._read(prompts)[0]
+        logits_RV = self._decoder.read(prompts)[0]
         return [[float(v) for v in row] for row in logits_RV.float().log_softmax(1)[:, tokens]]
 
     @torch.inference_mode()
-    def score(self, instruction: Instruction, responses: Sequence[Sequence[int]]) -> list[list[float]]:
-        """Return the log-probability of every token of given responses, in nats at temperature 1."""
+    def score(
+        self, instruction: Instruction, responses: Sequence[Sequence[int]]
+    ) -> list[list[float]]:
+        """Return the log-probability of every token of each response, in nats at temperature 1."""
         ids = tuple(tuple(response) for response in responses)
         prompt = tuple(self.encoder.prompt_ids(instruction))
-        example = TokenizedExample(instruction.id, prompt, ids, (-1,) * len(ids), (False,) * len(ids))
+        example = TokenizedExample(
+            instruction.id, prompt, ids, (-1,) * len(ids), (False,) * len(ids)
+        )
         batch = collate([example], "padded", StepTotals.of([example]), self.encoder.pad_id)
         logp_T = token_logps(self.model, move_data_to_device(batch, self.model.device))
-        return [[float(v) for v in part] for part in logp_T.split([len(r) for r in ids])]
+        return [[float(v) for v in part] for part in torch.split(logp_T, [len(r) for r in ids])]
 
     def _fitting(self, instruction: Instruction, room: int) -> list[int]:
         prompt = self.encoder.prompt_ids(instruction)
-        context = self.model.config.max_position_embeddings
-        if len(prompt) + room > context:
+        context = getattr(self.model.config.get_text_config(), "max_position_embeddings", None)
+        if context is not None and len(prompt) + room > context:
             raise ConfigError(
-                f"instruction '{instruction.id}' has a prompt of {len(prompt)} tokens; with {room} to generate that is "
-                f"more than the model's context of {context}. Cure: lower sampling.decoding.max_new_tokens, "
-                "shorten the prompt or take a model with a longer context."
+                f"instruction '{instruction.id}' has a prompt of {len(prompt)} tokens; with {room} "
+                f"to generate that is more than the model's context of {context}. Cure: lower "
+                "max_new_tokens (of sampling.decoding, ranker.decoding or evaluation), shorten "
+                "the prompt or take a model with a longer context."
             )
         return prompt
 

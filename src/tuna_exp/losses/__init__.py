@@ -1,1 +1,1 @@
-"""The swappable ranking-loss callbacks, their formulas and the sequence likelihood they score with."""
+"""Swappable ranking-loss callbacks, their formulas and the sequence likelihood they score with."""

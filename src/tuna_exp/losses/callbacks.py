@@ -1,7 +1,8 @@
 """The ranking loss as a Lightning callback: swap the callback, swap the loss.
 
-A new loss is a class with `per_example` and a YAML in `conf/ranking_loss/`. The callback computes its
-share of the step's loss when the objective asks, and logs how ranking goes after each micro-batch.
+A new loss is a class with `per_example` and a YAML in `conf/ranking_loss/`. The callback computes
+its share of the step's loss when the objective asks, and logs how ranking goes after each
+micro-batch.
 """
 
 from dataclasses import dataclass
@@ -20,7 +21,8 @@ from tuna_exp.losses.likelihood import normalised
 class Ranked:
     """What a ranking loss sees of a micro-batch.
 
-    score_BN (B, N) has a gradient; rank_BN, mask_BN (B, N); reference_BN (B, N) or None; totals of the step.
+    score_BN (B, N) has a gradient; rank_BN, mask_BN (B, N); reference_BN (B, N) or None; `totals`
+    are those of the step.
     """
 
     score_BN: Tensor
@@ -49,7 +51,9 @@ class RankingLoss(L.Callback):
 
     def per_example(self, ranked: Ranked) -> Tensor:
         """Return the loss of each example, shape (B,)."""
-        raise NotImplementedError(f"{type(self).__name__} must define per_example(ranked) -> Tensor of shape (B,)")
+        raise NotImplementedError(
+            f"{type(self).__name__} must define per_example(ranked) -> Tensor of shape (B,)"
+        )
 
     def loss(self, ranked: Ranked) -> Tensor:
         """Return this micro-batch's share of the step's mean over examples, a scalar."""
@@ -63,16 +67,28 @@ class RankingLoss(L.Callback):
         return Ranked(batch.pad(score_C), batch.rank_BN, batch.mask_BN, reference_BN, batch.totals)
 
     def on_train_batch_end(
-        self, trainer: L.Trainer, pl_module: L.LightningModule, outputs: Any, batch: Any, batch_idx: int
+        self,
+        trainer: L.Trainer,
+        pl_module: L.LightningModule,
+        outputs: Any,
+        batch: Any,
+        batch_idx: int,
     ) -> None:
-        """Log pair accuracy, Kendall's tau, margin, lengths, likelihoods; NaN (nothing to measure) is left out."""
+        """Log what `measure` returns, leaving out NaN (nothing to measure)."""
         values = self.measure(outputs["ranked"], outputs["logp_C"], batch)
-        pl_module.log_dict({k: v for k, v in values.items() if not v.isnan()}, batch_size=len(batch.rank_BN))
+        pl_module.log_dict(
+            {k: v for k, v in values.items() if not v.isnan()}, batch_size=len(batch.rank_BN)
+        )
 
     def measure(self, ranked: Ranked, logp_C: Tensor, batch: RankedBatch) -> dict[str, Tensor]:
-        """Return the metrics of a micro-batch as scalars; logp_C (C,) are summed log-probabilities."""
+        """Return pair accuracy, Kendall's tau, margin, likelihoods and lengths, all scalars.
+
+        logp_C (C,) are summed log-probabilities.
+        """
         where = (ranked.rank_BN, ranked.mask_BN)
-        length_best, length_worst = metrics.best_and_worst(batch.pad(batch.length_C).float(), *where)
+        length_best, length_worst = metrics.best_and_worst(
+            batch.pad(batch.length_C).float(), *where
+        )
         mean_logp_C = normalised(logp_C, batch.length_C, 1.0)
         best, worst = metrics.best_and_worst(batch.pad(mean_logp_C), *where)
         return {
@@ -92,10 +108,15 @@ class Tuna(RankingLoss):
     hinge within each rank gap of the step and adds the gaps up, as the released code computes it.
     """
 
-    def __init__(self, reduction: Literal["sum", "gap_mean"], margin: float, length_exponent: float) -> None:
+    def __init__(
+        self, reduction: Literal["sum", "gap_mean"], margin: float, length_exponent: float
+    ) -> None:
         super().__init__(length_exponent)
         if reduction not in ("sum", "gap_mean"):
-            raise ConfigError(f"ranking_loss.reduction={reduction!r}; allowed are 'sum' (paper) and 'gap_mean' (release).")
+            raise ConfigError(
+                f"ranking_loss.reduction={reduction!r}; "
+                "allowed are 'sum' (paper) and 'gap_mean' (release)."
+            )
         self.reduction = reduction
         self.margin = margin
 
@@ -110,7 +131,7 @@ class Tuna(RankingLoss):
         return super().loss(ranked)
 
     def measure(self, ranked: Ranked, logp_C: Tensor, batch: RankedBatch) -> dict[str, Tensor]:
-        """Add the share of active hinges per rank gap to the scalars of every loss; logp_C is (C,)."""
+        """Add the share of active hinges per rank gap to the scalars of every loss; logp_C (C,)."""
         hinge_BNN = formulas.pair_hinge(*ranked.trio, self.margin)
         shares = metrics.active_hinges(hinge_BNN, ranked.rank_BN, ranked.mask_BN)
         active = {f"active_hinges/gap_{gap}": share for gap, share in shares.items()}
@@ -118,7 +139,7 @@ class Tuna(RankingLoss):
 
 
 class RRHF(Tuna):
-    """RRHF (Yuan et al., arXiv 2304.05302, eq. 3): the hinge without a margin, summed over pairs."""
+    """RRHF (Yuan et al., arXiv 2304.05302, eq. 3): a hinge without a margin, summed over pairs."""
 
     def __init__(self, length_exponent: float) -> None:
         super().__init__("sum", 0.0, length_exponent)
@@ -167,14 +188,19 @@ class DPO(RankingLoss):
         self.beta = beta
 
     def per_example(self, ranked: Ranked) -> Tensor:
-        """Return the mean over pairs, shape (B,). Raises ValueError without reference log-probabilities."""
+        """Return the mean over pairs, shape (B,); ValueError without a reference_BN."""
         if ranked.reference_BN is None:
-            raise ValueError(f"reference_BN is {ranked.reference_BN}; DPO needs each response's reference log-probability")
-        return formulas.dpo(ranked.score_BN, ranked.reference_BN, ranked.rank_BN, ranked.mask_BN, self.beta)
+            raise ValueError(
+                f"reference_BN is {ranked.reference_BN}; "
+                "DPO needs each response's reference log-probability"
+            )
+        return formulas.dpo(
+            ranked.score_BN, ranked.reference_BN, ranked.rank_BN, ranked.mask_BN, self.beta
+        )
 
 
 class NoRanking(RankingLoss):
-    """No ranking term, the ranking is only measured: the control that spends the same likelihood term."""
+    """No ranking term, only its metrics: the control that spends the same likelihood term."""
 
     def per_example(self, ranked: Ranked) -> Tensor:
         """Return zeros, shape (B,)."""

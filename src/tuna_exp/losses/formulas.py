@@ -29,7 +29,7 @@ def rank_gap(rank_BN: Tensor) -> Tensor:
 def pair_hinge(score_BN: Tensor, rank_BN: Tensor, mask_BN: Tensor, margin: float) -> Tensor:
     """Return max(0, v_j - v_i + m (j - i)) of every ordered pair, else 0, shape (B, N, N).
 
-    Tuna (Li et al., EMNLP 2023), equation 4; j - i is the difference of ranks, so ties take no place.
+    Tuna (Li et al., EMNLP 2023), equation 4; j - i is the difference of ranks: ties take no place.
     """
     # An integer gap times a margin would be float32 whatever the scores are.
     margin_BNN = margin * rank_gap(rank_BN).to(score_BN.dtype)
@@ -45,7 +45,7 @@ def tuna_sum(score_BN: Tensor, rank_BN: Tensor, mask_BN: Tensor, margin: float) 
 def tuna_gap_mean(
     score_BN: Tensor, rank_BN: Tensor, mask_BN: Tensor, margin: float, pairs_G: Tensor
 ) -> Tensor:
-    """Return the released code's value, a scalar: the hinge averaged within each rank gap, summed over gaps.
+    """Return the released code's value, a scalar: the sum over rank gaps of each gap's mean hinge.
 
     pairs_G (G,) counts the pairs of each gap over the whole step, so that the shares of the step's
     micro-batches add up to the value of the big batch.
@@ -56,22 +56,30 @@ def tuna_gap_mean(
 
 
 def mean_over_pairs(loss_BNN: Tensor, rank_BN: Tensor, mask_BN: Tensor) -> Tensor:
-    """Average a pair loss (B, N, N) over each example's ordered pairs: (B,), 0 where there is none."""
+    """Average a pair loss (B, N, N) over each example's ordered pairs: (B,), 0 without any."""
     pairs_BNN = ordered_pairs(rank_BN, mask_BN)
     return (loss_BNN * pairs_BNN).sum((1, 2)) / pairs_BNN.sum((1, 2)).clamp(min=1)
 
 
 def slic(score_BN: Tensor, rank_BN: Tensor, mask_BN: Tensor, delta: float) -> Tensor:
-    """Return the mean of max(0, delta - log P_i + log P_j), shape (B,) (SLiC-HF, arXiv 2305.10425, eq. 1)."""
+    """Return the mean of max(0, delta - log P_i + log P_j), shape (B,).
+
+    SLiC-HF, arXiv 2305.10425, eq. 1.
+    """
     return mean_over_pairs(F.relu(delta - advantage(score_BN)), rank_BN, mask_BN)
 
 
 def simpo(score_BN: Tensor, rank_BN: Tensor, mask_BN: Tensor, beta: float, gamma: float) -> Tensor:
-    """Return the mean of -log sigmoid(beta (v_i - v_j) - gamma), shape (B,) (arXiv 2405.14734, eq. 6)."""
+    """Return the mean of -log sigmoid(beta (v_i - v_j) - gamma), shape (B,).
+
+    SimPO, arXiv 2405.14734, eq. 6.
+    """
     return mean_over_pairs(-F.logsigmoid(beta * advantage(score_BN) - gamma), rank_BN, mask_BN)
 
 
-def dpo(score_BN: Tensor, reference_BN: Tensor, rank_BN: Tensor, mask_BN: Tensor, beta: float) -> Tensor:
+def dpo(
+    score_BN: Tensor, reference_BN: Tensor, rank_BN: Tensor, mask_BN: Tensor, beta: float
+) -> Tensor:
     """Return the mean of -log sigmoid(beta (h_i - h_j)) with h = log P - log P_ref, shape (B,).
 
     score_BN and reference_BN (B, N) are summed log-probabilities (arXiv 2305.18290, eq. 7).

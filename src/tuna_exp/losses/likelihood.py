@@ -12,11 +12,11 @@ from transformers import PreTrainedModel
 
 from tuna_exp.batching.batch import RankedBatch
 
-CHUNK = 2048  # response tokens whose logits exist at one time; bounds memory, does not change the result
+CHUNK = 2048  # response tokens whose logits exist at one time: bounds memory, not the result
 
 
 def token_logps(model: PreTrainedModel, batch: RankedBatch) -> Tensor:
-    """Return log p(r_t | x, r_<t) of every response token, shape (T,), in nats and float32 or wider."""
+    """Return log p(r_t | x, r_<t) of every response token, (T,), in nats, float32 or wider."""
     hidden_RLD = model.get_decoder()(
         input_ids=batch.input_ids_RL,
         position_ids=batch.position_ids_RL,
@@ -33,8 +33,10 @@ def token_logps(model: PreTrainedModel, batch: RankedBatch) -> Tensor:
     return torch.cat(parts)
 
 
-def _chunk_logps(head: nn.Module, hidden_TD: Tensor, target_T: Tensor, softcap: float | None) -> Tensor:
-    """Return the log-probability of each target, shape (T,)."""
+def _chunk_logps(
+    head: nn.Module, hidden_TD: Tensor, target_T: Tensor, softcap: float | None
+) -> Tensor:
+    """Return the log-probability of each target, shape (T,); hidden_TD has shape (T, D)."""
     logits_TV: Tensor = head(hidden_TD)
     logits_TV = logits_TV.to(torch.promote_types(logits_TV.dtype, torch.float32))
     if softcap:
@@ -49,14 +51,14 @@ def summed_logps(logp_T: Tensor, response_T: Tensor, length_C: Tensor) -> Tensor
 
 
 def normalised(logp_C: Tensor, length_C: Tensor, length_exponent: float) -> Tensor:
-    """Return v_k = (sum_t log p) / |r_k|^beta, shape (C,) (Tuna, equation 3); beta 0 leaves the sum."""
+    """Return v_k = (sum_t log p) / |r_k|^beta, (C,) (Tuna, equation 3); beta 0 leaves the sum."""
     return logp_C / length_C.to(logp_C.dtype) ** length_exponent
 
 
 def mle_loss(logp_T: Tensor, batch: RankedBatch) -> Tensor:
     """Return this micro-batch's share of the step's mean negative log-likelihood per trained token.
 
-    Scalar, in nats. A step with no trained token has loss 0.
+    Scalar, in nats; logp_T has shape (T,). A step with no trained token has loss 0.
     """
     trained_T = batch.trained_C[batch.response_T]
     return -(logp_T * trained_T).sum() / max(batch.totals.trained_tokens, 1)

@@ -1,4 +1,4 @@
-"""The student: the model that is trained, with its prompt format, in one value that stages pass on."""
+"""The student: the model that is trained and its prompt format, one value that stages pass on."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -56,7 +56,7 @@ class Student:
         return model
 
     def adapted(self, model: PreTrainedModel) -> PreTrainedModel:
-        """Return the model with low-rank adapters put in, or the model itself for full fine-tuning."""
+        """Return the model with low-rank adapters, or the model itself for full fine-tuning."""
         return self.lora.apply(model) if self.lora else model
 
     def llm(self, folder: Path | None = None) -> HuggingFaceLLM:

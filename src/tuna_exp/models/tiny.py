@@ -96,7 +96,7 @@ class TinyModel:
         from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
         start, end, pad = SPECIAL_TOKENS
-        tokenizer = PreTrainedTokenizerFast(  # type: ignore[no-untyped-call]
+        tokenizer = PreTrainedTokenizerFast(
             tokenizer_object=_train_tokenizer(self.vocabulary_size),
             bos_token=start,
             eos_token=end,

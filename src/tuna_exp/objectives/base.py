@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import lightning as L
+from lightning.pytorch.utilities.types import OptimizerLRScheduler
 from torch import Tensor
 from torch.nn import Parameter
 from torch.optim import Optimizer
@@ -19,31 +20,39 @@ MakeOptimizer = Callable[[Iterable[Parameter]], Optimizer]
 
 @dataclass(frozen=True)
 class Schedule:
-    """Learning-rate schedule: a name that transformers knows, and its warm-up in optimizer steps."""
+    """Learning-rate schedule: a name that transformers knows, its warm-up in optimizer steps."""
 
     name: str
     warmup_steps: int
 
 
 class Objective(L.LightningModule):
-    """Base of the objectives: scales losses so that a step's micro-batches add up to the big batch."""
+    """Base of the objectives: scales losses so that micro-batches add up to the big batch."""
 
-    def __init__(self, model: PreTrainedModel, optimizer: MakeOptimizer, schedule: Schedule) -> None:
+    def __init__(
+        self, model: PreTrainedModel, optimizer: MakeOptimizer, schedule: Schedule
+    ) -> None:
         super().__init__()
         self.model = model
         self.make_optimizer = optimizer
         self.schedule = schedule
+        # Optimizer steps of the run, told by the stage. Asking the trainer
+        # (estimated_stepping_batches) would start the loader before a checkpoint has told it where
+        # to continue.
+        self.total_steps = 0
 
-    def configure_optimizers(self) -> dict[str, Any]:
-        """Return the optimizer over trainable parameters and the schedule, stepped at each optimizer step."""
+    def configure_optimizers(self) -> OptimizerLRScheduler:
+        """Return the optimizer over trainable parameters and its schedule, stepped with it."""
         optimizer = self.make_optimizer(p for p in self.model.parameters() if p.requires_grad)
-        steps = int(self.trainer.estimated_stepping_batches)
-        warmup = min(self.schedule.warmup_steps, steps)
-        scheduler = get_scheduler(self.schedule.name, optimizer, warmup, steps)
-        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, "interval": "step"}}
+        warmup = min(self.schedule.warmup_steps, self.total_steps)
+        scheduler = get_scheduler(self.schedule.name, optimizer, warmup, self.total_steps)
+        return {
+            "optimizer": optimizer,
+            "lr_scheduler": {"scheduler": scheduler, "interval": "step"},
+        }
 
     def likelihood(self, batch: RankedBatch) -> tuple[Tensor, Tensor]:
-        """Return the log-probabilities of response tokens (T,) and this share of the likelihood loss (scalar)."""
+        """Return response tokens' log-probabilities (T,) and this share of the loss (scalar)."""
         logp_T = token_logps(self.model, batch)
         return logp_T, mle_loss(logp_T, batch)
 
@@ -57,7 +66,7 @@ class Objective(L.LightningModule):
         return int(self.trainer.accumulate_grad_batches) * self.trainer.world_size
 
     def log_losses(self, batch: RankedBatch, **losses: Tensor) -> None:
-        """Log scalars, averaged over the step's micro-batches to the value of the whole step."""
+        """Log scalars scaled to a whole step; accumulating, each is one micro-batch's estimate."""
         values = {name: loss.detach() * self.parts for name, loss in losses.items()}
         self.log_dict(values, batch_size=len(batch.rank_BN), sync_dist=self.trainer.world_size > 1)
 

@@ -18,9 +18,12 @@ from tuna_exp.objectives.base import MakeOptimizer, Objective, Schedule
 
 
 class RankingModule(Objective):
-    """A ranking loss and the likelihood term. `gradient_share_every` is in micro-batches; 0 turns it off."""
+    """A ranking loss and the likelihood term.
 
-    def __init__(  # noqa: PLR0913 - a module's parts, each a config group of its own
+    `gradient_share_every` is in micro-batches; 0 turns it off.
+    """
+
+    def __init__(
         self,
         model: PreTrainedModel,
         optimizer: MakeOptimizer,
@@ -41,7 +44,7 @@ class RankingModule(Objective):
         return [self.ranking_loss]
 
     def training_step(self, batch: RankedBatch, batch_idx: int) -> dict[str, Any]:
-        """Return the scalar loss, times the number of micro-batches, and what the callback logs from."""
+        """Return the scalar loss, times the micro-batches per step, and what the callback logs."""
         logp_T, mle = self.likelihood(batch)
         logp_C = summed_logps(logp_T, batch.response_T, batch.length_C)
         ranked = self.ranking_loss.score(logp_C, batch)
@@ -52,8 +55,10 @@ class RankingModule(Objective):
         ranked.score_BN = ranked.score_BN.detach()
         return {"loss": loss * self.parts, "ranked": ranked, "logp_C": logp_C.detach()}
 
-    def _log_gradient_share(self, ranking: Tensor, mle: Tensor, logp_T: Tensor, batch_idx: int) -> None:
-        """Log the weighted ranking term's share of the gradient at logp_T, shape (T,)."""
+    def _log_gradient_share(
+        self, ranking: Tensor, mle: Tensor, logp_T: Tensor, batch_idx: int
+    ) -> None:
+        """Log the weighted ranking term's share, a scalar, of the gradient at logp_T, (T,)."""
         every = self.gradient_share_every
         if every and batch_idx % every == 0:
             share = gradient_share(self.ranking_weight * ranking, self.mle_weight * mle, logp_T)
@@ -61,8 +66,8 @@ class RankingModule(Objective):
 
 
 class TunaPModule(RankingModule):
-    """Probabilistic ranking: the order comes from the teacher's length-normalised likelihood (section 3.1)."""
+    """Probabilistic ranking: by the teacher's length-normalised likelihood (section 3.1)."""
 
 
 class TunaCModule(RankingModule):
-    """Contextual ranking: the student's own responses in the order of a ranker that reads them (section 3.2)."""
+    """Contextual ranking: the student's own responses, ranked by a reading model (section 3.2)."""

@@ -1,4 +1,4 @@
-"""What a ranker is: candidate sets in, ranked examples out, and a refusal where no order could be had."""
+"""What a ranker is: candidate sets in, ranked examples out, refusals where there is no order."""
 
 from collections.abc import Sequence
 from typing import Protocol
@@ -19,7 +19,7 @@ Outcome = RankedExample | Refusal
 
 
 class Ranker(Protocol):
-    """Puts responses in order. `batch_size` sets are ranked together; it is made cheaply and loads when used."""
+    """Puts responses in order, `batch_size` sets at a time. Made cheaply, it loads when used."""
 
     batch_size: int
 
@@ -27,10 +27,13 @@ class Ranker(Protocol):
         """Return what decides the order, as JSON values."""
 
     def check(self, instructions: Sequence[Instruction]) -> None:
-        """Raise ConfigError where these instructions cannot be ranked, before anything is loaded."""
+        """Raise ConfigError where these cannot be ranked, before anything is loaded."""
 
     def rank(self, sets: Sequence[CandidateSet]) -> list[Outcome]:
         """Return one outcome per set, in the same order."""
+
+    def release(self) -> None:
+        """Let go of what was loaded to rank with; the next `rank` loads it again."""
 
 
 class ScoreRanker:
@@ -47,13 +50,19 @@ class ScoreRanker:
 
     def scores(self, candidates: CandidateSet) -> list[float]:
         """Return one score per candidate."""
-        raise NotImplementedError(f"{type(self).__name__} must define scores(candidates) -> list of float")
+        raise NotImplementedError(
+            f"{type(self).__name__} must define scores(candidates) -> list of float"
+        )
 
     def rank(self, sets: Sequence[CandidateSet]) -> list[Outcome]:
         """Rank each set by its scores."""
         return [
-            RankedExample.from_scores(s.instruction, [c.text for c in s.candidates], self.scores(s)) for s in sets
+            RankedExample.from_scores(s.instruction, [c.text for c in s.candidates], self.scores(s))
+            for s in sets
         ]
+
+    def release(self) -> None:
+        """Nothing was loaded."""
 
 
 def require_check(ranker: str, instructions: Sequence[Instruction]) -> None:
@@ -61,6 +70,7 @@ def require_check(ranker: str, instructions: Sequence[Instruction]) -> None:
     without = [i.id for i in instructions if i.check is None]
     if without:
         raise ConfigError(
-            f"{ranker} needs instructions with a checker, but {len(without)} of {len(instructions)} have none "
-            f"(first: '{without[0]}'). Only dataset=verifiable has them. Cure: ranker=contextual."
+            f"{ranker} needs instructions with a checker, but {len(without)} of "
+            f"{len(instructions)} have none (first: '{without[0]}'). Only dataset=verifiable has "
+            "them. Cure: ranker=contextual."
         )

@@ -1,4 +1,4 @@
-"""Contextual ranking: an LLM reads a student's responses and puts them in order (Tuna-c, section 3.2).
+"""Contextual ranking: an LLM reads a student's responses and orders them (Tuna-c, section 3.2).
 
 The judge is asked what the released recipe asks of GPT-4, in words of our own: is the task open or
 closed, what would a good answer be, which responses repeat one another, how does each do on three
@@ -31,12 +31,20 @@ REASONED = """Work through these steps, one short line each:
 1. Type: is the task open (many good answers) or closed (one right answer)?
 2. Reference: write the answer you would give.
 3. Duplicates: which responses say the same?
-4. Marks: give every response 0 to 5 for correctness, for following the instruction and for clarity. \
-In a closed task correctness decides; in an open task weigh all three.
+4. Marks: give every response 0 to 5 for correctness, for following the instruction and for \
+clarity. In a closed task correctness decides; in an open task weigh all three.
 5. Finish with one line of exactly this form, every letter once, = between equals:
 Final order: {example}"""
-DIRECT = "Judge which response is correct, follows the instruction and is clear. Reply with the letter of the best one."
+DIRECT = (
+    "Judge which response is correct, follows the instruction and is clear. "
+    "Reply with the letter of the best one."
+)
 ANSWER_BEGINS = "Best response:"
+# The one line that counts; Markdown's bold may be anywhere around it.
+FINAL_ORDER = re.compile(
+    r"^[ \t]*\**Final order:\**[ \t]*\**([A-Z](?:[ \t]*[>=][ \t]*[A-Z])*)\**[ \t]*\.?\**[ \t\r]*$",
+    re.MULTILINE,
+)
 
 
 class ContextualRanker:
@@ -44,7 +52,8 @@ class ContextualRanker:
 
     answer="text" lets the judge reason and parses its final order; answer="first_token" orders the
     responses by the probability of their letter as the judge's next token (after FIRST, arXiv
-    2406.15657), which a judge too small to keep to a form can do as well. Presentation order is seeded.
+    2406.15657), which a judge too small to keep to a form can do as well. The order in which the
+    responses are shown is drawn from `seed`.
     """
 
     def __init__(
@@ -62,35 +71,59 @@ class ContextualRanker:
         self.seed = seed
 
     def digest(self) -> dict[str, object]:
-        """Return what decides the order: judge, prompt, decoding and seed."""
-        prompts = [TASK, REASONED if self.answer == "text" else DIRECT]
-        settings = {"answer": self.answer, "decoding": vars(self.decoding), "batch_size": self.batch_size}
-        return {"ranker": "contextual", "judge": self.judge.digest(), "prompts": prompts, "seed": self.seed} | settings
+        """Return what decides the order: judge, prompt, seed, and decoding where text is made."""
+        drawn = {"decoding": vars(self.decoding), "batch_size": self.batch_size}
+        return {
+            "ranker": "contextual",
+            "judge": self.judge.digest(),
+            "answer": self.answer,
+            "prompts": [TASK, REASONED] if self.answer == "text" else [TASK, DIRECT, ANSWER_BEGINS],
+            "seed": self.seed,
+        } | (drawn if self.answer == "text" else {})
 
     def check(self, instructions: Sequence[Instruction]) -> None:
-        """Raise ConfigError on an unknown way of answering; any instruction will do."""
+        """Raise ConfigError on settings that no instruction could be ranked with."""
         if self.answer not in ("text", "first_token"):
-            raise ConfigError(f"ranker.answer={self.answer!r}; allowed are 'text' and 'first_token'.")
+            raise ConfigError(
+                f"ranker.answer={self.answer!r}; allowed are 'text' and 'first_token'."
+            )
+        if self.batch_size < 1:
+            raise ConfigError(f"ranker.batch_size={self.batch_size}. Cure: give 1 or more.")
 
     @cached_property
     def _open_judge(self) -> OpenLLM:
         return self.judge.open()
 
     def rank(self, sets: Sequence[CandidateSet]) -> list[Outcome]:
-        """Ask the judge about each set that holds at least two different responses."""
-        shown = [self._present(candidates) for candidates in sets]
+        """Ask the judge about each set that holds at least two different responses.
+
+        Raises ConfigError where a set holds more of them than there are letters.
+        """
+        shown = [self.present(candidates) for candidates in sets]
         asked = [(s, texts) for s, texts in zip(sets, shown, strict=True) if len(texts) > 1]
         answers = iter(self._ask(asked) if asked else [])
         return [
-            next(answers) if len(texts) > 1 else RankedExample.from_scores(s.instruction, texts, [0.0])
+            next(answers)
+            if len(texts) > 1
+            else RankedExample.from_scores(s.instruction, texts, [0.0])
             for s, texts in zip(sets, shown, strict=True)
         ]
 
-    def _present(self, candidates: CandidateSet) -> list[str]:
+    def present(self, candidates: CandidateSet) -> list[str]:
         """Return the different texts in the order they are shown in."""
         texts = list(dict.fromkeys(c.text for c in candidates.candidates))
+        if len(texts) > len(ascii_uppercase):
+            raise ConfigError(
+                f"ranker=contextual was given {len(texts)} different responses to "
+                f"'{candidates.instruction.id}'; it can name {len(ascii_uppercase)}. "
+                "Cure: lower sampling.decoding.responses."
+            )
         Random(f"{self.seed}/{candidates.instruction.id}").shuffle(texts)
         return texts
+
+    def release(self) -> None:
+        """Let go of the judge, whose memory a later stage needs."""
+        self.__dict__.pop("_open_judge", None)
 
     def _ask(self, asked: list[tuple[CandidateSet, list[str]]]) -> list[Outcome]:
         prompts = [prompt(s.instruction, texts, self.answer) for s, texts in asked]
@@ -102,17 +135,23 @@ class ContextualRanker:
             ]
         return [self._by_letter(*item, prompt) for item, prompt in zip(asked, prompts, strict=True)]
 
-    def _by_letter(self, candidates: CandidateSet, texts: list[str], question: Instruction) -> RankedExample:
+    def _by_letter(
+        self, candidates: CandidateSet, texts: list[str], question: Instruction
+    ) -> RankedExample:
         options = [f" {letter}" for letter in ascii_uppercase[: len(texts)]]
         scores = self._open_judge.choose([question], ANSWER_BEGINS, options)[0]
-        raw = " ".join(f"{letter.strip()}:{score:.4f}" for letter, score in zip(options, scores, strict=True))
+        raw = " ".join(
+            f"{letter.strip()}:{score:.4f}" for letter, score in zip(options, scores, strict=True)
+        )
         return RankedExample.from_scores(candidates.instruction, texts, scores, raw)
 
 
 def prompt(instruction: Instruction, texts: list[str], answer: str) -> Instruction:
     """Return the judge's task: the instruction, the lettered responses and what to do."""
     letters = ascii_uppercase[: len(texts)]
-    listed = "\n\n".join(f"### Response {a}\n{text}" for a, text in zip(letters, texts, strict=True))
+    listed = "\n\n".join(
+        f"### Response {a}\n{text}" for a, text in zip(letters, texts, strict=True)
+    )
     ask = REASONED.format(example=" > ".join(reversed(letters))) if answer == "text" else DIRECT
     words = TASK.format(instruction=instruction.text, responses=listed) + ask
     return Instruction(id=f"judge/{instruction.id}", instruction=words)
@@ -122,7 +161,7 @@ def outcome(instruction: Instruction, texts: list[str], reply: str, cut: bool) -
     """Turn a judge's reply into a ranked example, or into a refusal that keeps the reply."""
     order = parse_order(reply, len(texts))
     if isinstance(order, str):
-        kind = "cut_short" if cut and order == "no_order" else order
+        kind = "cut_short" if cut and order in ("no_order", "missing_letter") else order
         return Refusal(instruction_id=instruction.id, kind=kind, raw=reply)
     return RankedExample.from_scores(instruction, texts, [-float(rank) for rank in order], reply)
 
@@ -134,7 +173,7 @@ def parse_order(reply: str, count: int) -> list[int] | str:
     """
     if not reply.strip():
         return "empty"
-    lines = re.findall(r"^\s*\**Final order:\**\s*([A-Z](?:\s*[>=]\s*[A-Z])*)\s*\.?\s*$", reply, re.MULTILINE)
+    lines = FINAL_ORDER.findall(reply)
     if len(lines) != 1:
         return "several_orders" if lines else "no_order"
     levels = [re.findall("[A-Z]", level) for level in lines[0].split(">")]

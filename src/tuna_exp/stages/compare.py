@@ -1,10 +1,10 @@
-"""Compare: what every method scored, what it cost, and how far each ranking agreed with the truth."""
+"""Compare: what each method scored and cost, and how far each ranking agreed with the truth."""
 
 import csv
 import io
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +13,9 @@ from rich.console import Console
 from tuna_exp.comparison import results, table
 from tuna_exp.comparison.ranking_quality import assess
 from tuna_exp.comparison.report import write_report
-from tuna_exp.comparison.results import MethodResult, RankingResult, StageCost
+from tuna_exp.comparison.results import Comparison, MethodResult, RankingResult, StageCost
 from tuna_exp.comparison.statistics import Bootstrap
-from tuna_exp.comparison.tracking import log_comparison
+from tuna_exp.comparison.tracking import Mode, log_comparison
 from tuna_exp.datasets.verifiable import verify
 from tuna_exp.plan import Workspace
 from tuna_exp.records import Instruction, Prediction, RankedExample, read_records
@@ -38,7 +38,7 @@ class Settings:
     resamples: int
     seed: int
     measured_sets: int
-    tracking: str
+    tracking: Mode
     project: str
 
 
@@ -48,7 +48,8 @@ class Inputs:
     def __init__(self, folders: Mapping[str, Path]) -> None:
         self.folders = dict(folders)
         self.manifests = {
-            name: json.loads((folder / "manifest.json").read_text(encoding="utf-8")) for name, folder in folders.items()
+            name: json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
+            for name, folder in folders.items()
         }
 
     def ancestors(self, name: str) -> list[str]:
@@ -60,12 +61,16 @@ class Inputs:
 
     def cost(self, name: str) -> tuple[float, int]:
         """Return seconds and tokens that making this artifact took, its ancestors included."""
-        parts = [self.manifests[n] for n in self.ancestors(name) if self.manifests[n]["stage"] in TRAINING_STAGES]
+        parts = [
+            self.manifests[n]
+            for n in self.ancestors(name)
+            if self.manifests[n]["stage"] in TRAINING_STAGES
+        ]
         return sum(p["wall_seconds"] for p in parts), sum(map(tokens_of, parts))
 
 
 def compare(methods: Mapping[str, str], settings: Settings, work: Workspace) -> None:
-    """Write table, JSON and HTML report; `methods` maps a method to its evaluation among the inputs."""
+    """Write table, JSON and HTML report; `methods` names each method's evaluation in the inputs."""
     inputs = Inputs(work.inputs)
     work.bar.start(3, "parts")
     comparison = results.compare(
@@ -79,15 +84,23 @@ def compare(methods: Mapping[str, str], settings: Settings, work: Workspace) -> 
     )
     work.bar.advance()
     table.write(comparison, work.folder)
-    console = Console(record=True, width=TABLE_WIDTH, file=io.StringIO(), force_terminal=True)
-    console.print(table.render(comparison))
-    (work.folder / TABLE).write_text(console.export_text(styles=True), encoding="utf-8")
-    shown = {"comparison": settings.__dict__, **{n: m["settings"] for n, m in inputs.manifests.items()}}
+    write_table(comparison, work.folder / TABLE)
+    made = {name: manifest["settings"] for name, manifest in inputs.manifests.items()}
+    shown = {"comparison": asdict(settings), **made}
     write_report(comparison, work.folder / "report.html", shown)
     work.bar.advance()
-    log_comparison(comparison, work.folder / "logs", settings.tracking, settings.project, work.folder.name[:16])
+    log_comparison(
+        comparison, work.folder / "logs", settings.tracking, settings.project, work.folder.name[:16]
+    )
     work.bar.advance()
     work.note(methods=list(methods), items=len(comparison.methods[0].predictions))
+
+
+def write_table(comparison: Comparison, path: Path) -> None:
+    """Write the table as a terminal shows it, with its colours."""
+    console = Console(record=True, width=TABLE_WIDTH, file=io.StringIO(), force_terminal=True)
+    console.print(table.render(comparison))
+    path.write_text(console.export_text(styles=True), encoding="utf-8")
 
 
 def method_result(inputs: Inputs, method: str, name: str) -> MethodResult:
@@ -108,7 +121,8 @@ def rankings(inputs: Inputs, bootstrap: Bootstrap) -> list[RankingResult]:
         examples = list(read_records(inputs.folders[name] / RANKING, RankedExample))
         if examples and all(e.instruction.check for e in examples):
             ranker = str(manifest["settings"]["ranker"]["ranker"])
-            found.append(assess(manifest["label"], ranker, examples, truth, manifest["facts"]["refusals"], bootstrap))
+            label, refusals = manifest["label"], manifest["facts"]["refusals"]
+            found.append(assess(label, ranker, examples, truth, refusals, bootstrap))
     return found
 
 
@@ -136,11 +150,13 @@ def tokens_of(manifest: Mapping[str, Any]) -> int:
 
 
 def read_curve(folder: Path) -> list[dict[str, float | None]]:
-    """Read the metrics of a training by step; where a killed attempt overlaps its continuation, the later wins."""
+    """Read the metrics of a training by step; a continuation wins over the attempt it overlaps."""
     by_step: dict[float, dict[str, float | None]] = {}
     for path in sorted(folder.glob("logs/**/metrics.csv"), key=lambda p: p.stat().st_mtime):
         with path.open(encoding="utf-8") as file:
             for row in csv.DictReader(file):
                 values = {key: float(value) if value else None for key, value in row.items()}
-                by_step.setdefault(float(row["step"]), {}).update({k: v for k, v in values.items() if v is not None})
+                by_step.setdefault(float(row["step"]), {}).update(
+                    {k: v for k, v in values.items() if v is not None}
+                )
     return [by_step[step] for step in sorted(by_step)]

@@ -141,3 +141,61 @@ def test_the_dataset_loads_what_its_digest_says() -> None:
     digest = dataset.digest()
     assert digest["dataset"] == "verifiable"
     assert digest != VerifiableDataset(count=20, seed=6, split="held_out").digest()
+
+
+def test_kinds_are_names_or_patterns() -> None:
+    chosen = {item.kind for item in generate("train", 60, 0, ["list/n*", "word/upper"])}
+    assert chosen == {"list/nth", "list/name", "word/upper"}
+
+
+def test_no_kinds_given_is_all_kinds() -> None:
+    assert generate("held_out", 80, 0, None) == generate("held_out", 80, 0, ["*"])
+
+
+def test_a_chosen_kind_draws_what_it_draws_among_all() -> None:
+    """Each kind has its own random numbers, so a choice of kinds moves no instruction."""
+    among_all = [item for item in generate("train", 300, 0) if item.kind == "list/nth"]
+    assert generate("train", len(among_all), 0, ["list/nth"]) == among_all
+
+
+def test_an_unknown_kind_names_the_nearest() -> None:
+    with pytest.raises(ConfigError, match=r"'word/uper' fits no kind.*Did you mean 'word/upper'"):
+        generate("train", 1, 0, ["list/*", "word/uper"])
+
+
+def test_seen_kinds_alone_leave_no_held_out_kind() -> None:
+    items = generate("held_out", 12, 0, ["word/upper", "list/nth"])
+    assert {item.split for item in items} == {"held_out"}
+    assert len(items) == 12
+
+
+def test_unseen_kinds_alone_are_all_of_the_split() -> None:
+    items = generate("held_out", 12, 0, ["word/lower", "list/swap"])
+    assert {(item.split, item.kind) for item in items} == {
+        ("held_out_kind", "word/lower"),
+        ("held_out_kind", "list/swap"),
+    }
+    assert len(items) == 12
+
+
+def test_held_out_kinds_cannot_be_trained_on() -> None:
+    with pytest.raises(ConfigError, match=r"only word/lower, list/swap chosen.*Cure: split: held"):
+        generate("train", 4, 0, ["word/lower", "list/swap"])
+    assert {item.kind for item in generate("train", 4, 0, ["word/lower", "word/upper"])} == {
+        "word/upper"
+    }
+
+
+@pytest.mark.parametrize("split", SPLITS)
+def test_an_empty_choice_of_kinds_is_told(split: Split) -> None:
+    with pytest.raises(ConfigError, match="kinds is empty.*null for all"):
+        generate(split, 4, 0, [])
+
+
+def test_the_dataset_hands_its_kinds_on() -> None:
+    dataset = VerifiableDataset(count=9, seed=5, kinds=["list/*"])
+    assert dataset.load() == generate("train", 9, 5, ["list/*"])
+    assert dataset.digest()["kinds"] == ["list/*"]
+    assert dataset.digest() != VerifiableDataset(count=9, seed=5).digest()
+    with pytest.raises(ConfigError, match="fits no kind"):
+        VerifiableDataset(count=9, seed=5, kinds=["lists/*"]).load()

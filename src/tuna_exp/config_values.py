@@ -1,0 +1,142 @@
+"""What the values of our own settings may be: types and ranges, by the end of the path.
+
+Kept apart from the classes, so that a wrong value is told in a second: their modules import torch.
+Settings of a user's own class are checked against its annotations instead (see `config_types`).
+"""
+
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
+
+from pydantic import Field
+
+Whole = Annotated[int, Field(ge=0)]
+Positive = Annotated[int, Field(ge=1)]
+Real = Annotated[float, Field(allow_inf_nan=False)]
+AtLeastZero = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+AboveZero = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+Share = Annotated[float, Field(ge=0, le=1)]
+OpenShare = Annotated[float, Field(gt=0, lt=1)]
+NonZeroShare = Annotated[float, Field(gt=0, le=1)]
+BelowOne = Annotated[float, Field(ge=0, lt=1)]
+Words = Annotated[str, Field(min_length=1)]
+Several = Annotated[int, Field(ge=2, description="a ranking needs at least 2 responses")]
+Optimizer = Annotated[list[BelowOne], Field(min_length=2, max_length=2)]
+
+Releases = Literal["auto", "probabilistic", "contextual", "probabilistic_raw", "contextual_raw"]
+Schedules = Literal[
+    "constant", "constant_with_warmup", "linear", "cosine", "cosine_with_restarts",
+    "polynomial", "inverse_sqrt",
+]  # fmt: skip
+Precisions = Literal[
+    "32-true", "16-mixed", "bf16-mixed", "16-true", "bf16-true", "64-true", "32", "16", "bf16",
+    32, 16, 64,
+]  # fmt: skip
+
+RULES: Mapping[str, Any] = {
+    # The whole experiment.
+    "seed": Whole,
+    "artifacts": Words,
+    "max_refused": Share,
+    # Data, benchmark and comparison.
+    "path": Words,
+    "AlpacaDataset.path": Words | None,
+    "hub_id": Words,
+    "subset": Words | None,
+    "split": Words,
+    "VerifiableDataset.split": Literal["train", "held_out"],
+    "limit": Positive | None,
+    "count": Positive,
+    "kinds": Annotated[list[Words], Field(min_length=1)] | None,
+    "fields.*": Words | None,
+    "dataset.layout": Releases,
+    "length_exponent": AtLeastZero,
+    "baseline": Words,
+    "confidence": OpenShare,
+    "resamples": Annotated[int, Field(ge=100)],
+    "measured_sets": Positive,
+    "tracking": Literal["online", "offline", "disabled"],
+    "project": Words,
+    # Models.
+    "name": Words,
+    "revision": Words | None,
+    "prompt_format": Literal["chat", "alpaca", "raw"],
+    "system_prompt": str | None,
+    "dtype": Literal["float32", "bfloat16", "float16"],
+    "attn_implementation": Words,
+    "trust_remote_code": bool,
+    "gradient_checkpointing": bool,
+    "hidden_size": Positive,
+    "layers": Positive,
+    "heads": Positive,
+    "vocabulary_size": Positive,
+    "lora.rank": Positive,
+    "lora.alpha": AboveZero,
+    "lora.dropout": BelowOne,
+    "lora.target_modules": Words | list[Words],
+    # Answers.
+    "responses": Positive,
+    "sampling.decoding.responses": Several,
+    "sampling_of_teacher.decoding.responses": Several,
+    "temperature": AtLeastZero,
+    "top_p": NonZeroShare,
+    "top_k": Whole,
+    "max_new_tokens": Positive,
+    "max_rouge": Share,
+    "redraws": Whole,
+    "diversity": type(None),
+    "lora": type(None),
+    "temperature_step": AtLeastZero,
+    "answer": Literal["text", "first_token"],
+    "examples": list[dict[str, Any]],
+    # Training.
+    "mle_on": Literal["reference", "best", "all"],
+    "ranking_weight": AtLeastZero,
+    "mle_weight": AtLeastZero,
+    "use_unordered": bool,
+    "gradient_share_every": Whole,
+    "checkpoint_minutes": AboveZero,
+    "learning_rate": AboveZero,
+    "epochs": Positive,
+    "beta": AboveZero,
+    "gamma": Real,
+    "delta": AtLeastZero,
+    "margin": AtLeastZero,
+    "reduction": Literal["sum", "gap_mean"],
+    "betas": Optimizer,
+    "weight_decay": AtLeastZero,
+    "fused": bool | None,
+    "schedule.name": Schedules,
+    "warmup_steps": Whole,
+    "batching.layout": Literal["shared_prompt", "padded"],
+    "batch_size": Positive,
+    "micro_batch_positions": Positive,
+    "max_length": Annotated[int, Field(ge=2)],
+    "on_too_long": Literal["error", "truncate", "drop"],
+    # Lightning.
+    "accelerator": Literal["auto", "cpu", "gpu", "cuda", "mps", "tpu", "hpu"],
+    "devices": Annotated[int, Field(ge=-1)] | Words | list[int],
+    "num_nodes": Positive,
+    "strategy": Words,
+    "precision": Precisions,
+    "accumulate_grad_batches": Positive | None,
+    "gradient_clip_val": AboveZero | None,
+    "max_epochs": Literal[1],
+    "log_every_n_steps": Whole,
+    "enable_progress_bar": bool,
+    "enable_model_summary": bool,
+    "use_distributed_sampler": bool,
+    "offline": bool,
+}
+
+
+def rule_for(target: str, path: str) -> Any:
+    """Return the annotation for a value, or None where there is no rule.
+
+    `target` is the class that takes the value, "" where it has none. A rule of the class goes
+    before one of the path's end, and a longer end before a shorter one.
+    """
+    parts = path.split(".")
+    ends = [".".join(parts[i:]) for i in range(len(parts))]
+    ends.insert(-1, ".".join([*parts[-2:-1], "*"]))
+    ends.insert(0, f"{target.rpartition('.')[2]}.{parts[-1]}")
+    return next((RULES[end] for end in ends if end in RULES), None)

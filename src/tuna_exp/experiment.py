@@ -1,0 +1,214 @@
+"""From a composed config to a finished comparison: the only code that builds parts from a config.
+
+In the order of what can fail cheaply: values, folders, the dataset, whether ranker and dataset fit;
+only then are torch and its friends imported.
+"""
+
+import os
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import hydra
+from omegaconf import DictConfig, OmegaConf
+
+from tuna_exp.config_types import check_config
+from tuna_exp.errors import ConfigError, UserError
+from tuna_exp.quiet import quiet_libraries, quiet_lightning, quiet_tracker
+from tuna_exp.records import Instruction
+
+if TYPE_CHECKING:
+    from tuna_exp.lab import Lab, Part
+
+SAVED = ".hydra"
+
+
+def native_precision() -> str:
+    """Return bf16-mixed where the machine multiplies bfloat16 natively, else 32-true."""
+    import torch
+
+    if torch.cuda.is_available():
+        return "bf16-mixed" if torch.cuda.is_bf16_supported() else "32-true"
+    flags = Path("/proc/cpuinfo").read_text() if Path("/proc/cpuinfo").exists() else ""
+    return "bf16-mixed" if "avx512_bf16" in flags or "amx_bf16" in flags else "32-true"
+
+
+def ranker_for(dataset: str) -> str:
+    """Return the ranker that a dataset gets where none is named: the truth where there is one."""
+    return "verifier" if dataset == "verifiable" else "contextual"
+
+
+OmegaConf.register_new_resolver("native_precision", native_precision, replace=True)
+OmegaConf.register_new_resolver("ranker_for", ranker_for, replace=True)
+
+make = partial(hydra.utils.instantiate, _convert_="all")
+
+
+def run_experiment(
+    config: DictConfig, settings: Path, output: Path, overrides: Sequence[str], show: bool
+) -> None:
+    """Check a config, run its methods and compare them; the run's record goes to `output`.
+
+    `settings` is the folder of our YAML files, `overrides` what was asked for on the command line;
+    `show` prints the comparison. Raises UserError for what the user can mend.
+    """
+    check_config(config, settings)
+    check_folder(Path(config.artifacts), "artifacts")
+    dataset = make(config.dataset)
+    instructions = dataset.load()
+    check_rankers(config, instructions)
+    quiet_libraries()
+    # Imported late: what was checked above must not wait for this.
+    from tuna_exp.runs import Run, run_methods, show_comparison
+
+    lab = build_lab(config, dataset, instructions)
+    lab.check()
+    lab.benchmark.items()  # kinds that are not there are told now, not after the first model
+    save_settings(config, overrides, output)
+    run = Run(Path(config.artifacts), output, tuple(overrides))
+    artifact = run_methods(lab, make(config.method), run, partial(check_library_parts, config))
+    if show:
+        show_comparison(artifact)
+
+
+def check_folder(folder: Path, key: str) -> None:
+    """Raise ConfigError where a folder to write to is no folder or may not be written."""
+    there = folder.absolute()
+    while not there.exists():
+        there = there.parent
+    if not there.is_dir():
+        raise ConfigError(
+            f"{key}={folder}: {there} is a file, expected a folder. Cure: {key}=FOLDER."
+        )
+    if not os.access(there, os.W_OK | os.X_OK):
+        raise ConfigError(
+            f"{key}={folder}: {there} may not be written. Cure: chmod u+w {there}, or {key}=FOLDER."
+        )
+
+
+def check_rankers(config: DictConfig, instructions: Sequence[Instruction]) -> None:
+    """Raise ConfigError where a ranker that needs no model cannot rank these instructions."""
+    for node in (config.ranker, config.teacher_ranker, *config.extra_rankers.values()):
+        if not any(isinstance(value, DictConfig) for value in node.values()):
+            make(node).check(instructions)
+
+
+def check_library_parts(config: DictConfig) -> None:
+    """Raise ConfigError where Lightning or torch refuse their settings in a trial."""
+    import torch
+
+    weight = torch.nn.Parameter(torch.zeros(1))
+    trials: dict[str, Callable[[], Any]] = {
+        "trainer": lambda: call(config.trainer, logger=False, enable_checkpointing=False),
+        "optimizer": lambda: call(config.optimizer, [weight], lr=1.0),
+    }
+    for group, trial in trials.items():
+        try:
+            trial()
+        except Exception as error:
+            # What a library raises for a wrong argument is its own affair and changes.
+            reason = " ".join(str(error).split())[:400]
+            settings = OmegaConf.to_yaml(config[group], resolve=True).replace("\n", "; ")
+            raise ConfigError(
+                f"{group} cannot be made: {reason}\nIts settings: {settings[:600]}\n"
+                f"Cure: correct {group}.KEY=VALUE."
+            ) from error
+
+
+def save_settings(config: DictConfig, overrides: Sequence[str], output: Path) -> None:
+    """Write what Hydra would have written, after the check: nothing secret is in it then."""
+    folder = output / SAVED
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        OmegaConf.save(config, folder / "config.yaml")
+        OmegaConf.save(OmegaConf.create(list(overrides)), folder / "overrides.yaml")
+    except OSError as error:
+        raise UserError(
+            f"{error.filename}: {error.strerror}. Cure: another folder with hydra.run.dir=FOLDER."
+        ) from error
+
+
+def build_lab(config: DictConfig, dataset: Any, instructions: Sequence[Instruction]) -> "Lab":
+    """Make every part of the lab from its group."""
+    from tuna_exp.lab import Lab
+    from tuna_exp.models.student import Student
+
+    # `name` and `revision` are there to be overridden; the source holds them.
+    model = {k: v for k, v in make(config.model).items() if k not in ("name", "revision")}
+    return Lab(
+        data=dataset.digest(),
+        instructions=instructions,
+        published=dataset.load_ranked() if getattr(dataset, "ranked", False) else None,
+        student=Student(**model, lora=make(config.lora) or None),
+        teacher=make(config.teacher),
+        teacher_sampling=make(config.sampling_of_teacher),
+        student_sampling=make(config.sampling),
+        teacher_ranker=make(config.teacher_ranker),
+        ranker=make(config.ranker),
+        extra_rankers=make(config.extra_rankers),
+        max_refused=config.max_refused,
+        trainings={name: build_training(config, name) for name in ("sft", "tuna_p", "tuna_c")},
+        benchmark=make(config.evaluation),
+        comparison=make(config.comparison),
+        seed=config.seed,
+    )
+
+
+def build_training(config: DictConfig, name: str) -> "Part":
+    """Make one training and collect the settings that decide its result."""
+    from tuna_exp.lab import Part
+    from tuna_exp.stages.train import Training
+
+    objective, own = config.objective, config.objective[name]
+    loss = make(config.ranking_loss) if name != "sft" else None
+    training = Training(
+        objective=partial(call, own.module, **_objective_parts(config, name, loss)),
+        trainer=partial(call, config.trainer),
+        loggers=[partial(call, node) for node in config.logger.values()],
+        callbacks=list(make(config.callbacks).values()),
+        batching=make(config.batching),
+        epochs=own.epochs,
+        seed=config.seed,
+        mle_on=objective.mle_on,
+        use_unordered=objective.use_unordered,
+        checkpoint_minutes=objective.checkpoint_minutes,
+        ranking_loss=loss,
+    )
+    return Part(_decisive(config, name), training)
+
+
+def call(node: Mapping[str, Any], *args: Any, **kwargs: Any) -> Any:
+    """Call what a node with `_partial_` makes; its class is imported only now."""
+    make_it = make(node)
+    quiet_lightning()
+    made = make_it(*args, **kwargs)
+    if "wandb" in str(node["_target_"]).lower():
+        quiet_tracker()
+    return made
+
+
+def _objective_parts(config: DictConfig, name: str, loss: Any) -> dict[str, Any]:
+    optimizer = partial(call, plain(config.optimizer), lr=config.objective[name].learning_rate)
+    parts = {"optimizer": optimizer, "schedule": make(config.schedule)}
+    if loss is None:
+        return parts
+    weights = ("ranking_weight", "mle_weight", "gradient_share_every")
+    return parts | {"ranking_loss": loss} | {key: config.objective[key] for key in weights}
+
+
+def _decisive(config: DictConfig, name: str) -> dict[str, Any]:
+    """Return the settings that decide what a training makes."""
+    groups = ["optimizer", "schedule", "batching", "trainer", "callbacks", "seed"]
+    keys: list[str] = []
+    if name != "sft":
+        groups.append("ranking_loss")
+        keys = ["mle_on", "use_unordered", "ranking_weight", "mle_weight"]
+    chosen = {key: plain(config[key]) for key in groups}
+    own = plain(config.objective[name])
+    return {"name": name, **own, **chosen, **{key: config.objective[key] for key in keys}}
+
+
+def plain(config: Any) -> Any:
+    """Return a config node as plain dicts, lists and numbers, interpolations resolved."""
+    return OmegaConf.to_container(config, resolve=True) if OmegaConf.is_config(config) else config

@@ -1,0 +1,133 @@
+"""What a comparison reads from artifacts: costs, curves and rankings."""
+
+import json
+import os
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tuna_exp.comparison.statistics import Bootstrap
+from tuna_exp.datasets.verifiable import VerifiableDataset
+from tuna_exp.plan import Workspace
+from tuna_exp.records import Instruction, Prediction, RankedExample, write_records
+from tuna_exp.stages.compare import Inputs, Settings, compare, method_result, rankings, read_curve
+from tuna_exp.stages.evaluate import PREDICTIONS
+from tuna_exp.stages.rank import RANKING
+
+MakeWork = Callable[..., Workspace]
+
+
+class Artifacts:
+    """Folders with manifests, as a store would hold them; every stage takes one second."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.folders: dict[str, Path] = {}
+
+    def add(
+        self, stage: str, inputs: Sequence[str] = (), settings: Mapping[str, Any] = {}, **facts: Any
+    ) -> str:
+        digest = f"{len(self.folders):064x}"[::-1]
+        made = [name.partition("-") for name in inputs]
+        manifest = {
+            "stage": stage,
+            "label": f"{stage} {len(self.folders)}",
+            "digest": digest,
+            "settings": settings,
+            "wall_seconds": 1.0,
+            "facts": facts,
+            "inputs": {
+                n: {"stage": s, "digest": d.ljust(64, "0")} for n, (s, _, d) in enumerate(made)
+            },
+        }
+        name = f"{stage}-{digest[:16]}"
+        self.folders[name] = self.root / name
+        self.folders[name].mkdir()
+        (self.folders[name] / "manifest.json").write_text(json.dumps(manifest))
+        return name
+
+
+@pytest.fixture
+def artifacts(tmp_path: Path) -> Artifacts:
+    return Artifacts(tmp_path)
+
+
+def predictions(count: int, passed: bool) -> list[Prediction]:
+    items = VerifiableDataset(count=count, seed=1, split="held_out").load()
+    return [
+        Prediction(instruction=i, text="x", tokens=2, passed=passed, score=passed) for i in items
+    ]
+
+
+def test_the_cost_counts_every_ancestor_once(artifacts: Artifacts) -> None:
+    """SFT (100 tokens) is input of both the samples (10) and the training (1000): 1110, 4 stages.
+
+    Evaluations cost nothing: they are the same for every method.
+    """
+    sft = artifacts.add("train", trained_tokens=100)
+    sampled = artifacts.add("sample", [sft], generated_tokens=10)
+    ranked = artifacts.add("rank", [sampled])
+    tuned = artifacts.add("train", [sft, ranked], trained_tokens=1000)
+    evaluated = artifacts.add("evaluate", [tuned], generated_tokens=5)
+    inputs = Inputs(artifacts.folders)
+    assert inputs.cost(evaluated) == (4.0, 1110)
+    assert inputs.cost(sft) == (1.0, 100)
+    assert inputs.ancestors(evaluated) == [sft, sampled, ranked, tuned, evaluated]
+
+
+def test_a_method_has_the_curve_of_its_last_training(artifacts: Artifacts) -> None:
+    sft = artifacts.add("train", trained_tokens=1)
+    tuned = artifacts.add("train", [sft], trained_tokens=1)
+    evaluated = artifacts.add("evaluate", [tuned])
+    for name, loss in ((sft, 1.0), (tuned, 2.0)):
+        log_metrics(artifacts.folders[name], 0, f"step,loss\n0,{loss}\n", 0)
+    write_records(artifacts.folders[evaluated] / PREDICTIONS, predictions(4, True))
+    made = method_result(Inputs(artifacts.folders), "tuna_p", evaluated)
+    assert made.curves == [{"step": 0.0, "loss": 2.0}] and len(made.predictions) == 4
+
+
+def log_metrics(folder: Path, version: int, text: str, written: float) -> None:
+    path = folder / "logs" / "module" / f"version_{version}" / "metrics.csv"
+    path.parent.mkdir(parents=True)
+    path.write_text(text)
+    os.utime(path, (written, written))
+
+
+def test_a_continuation_wins_over_what_it_repeats(tmp_path: Path) -> None:
+    """Killed after step 2, continued from step 2; a value that is empty replaces none."""
+    log_metrics(tmp_path, 10, "step,loss,margin\n2,0.7,\n3,0.6,0.1\n", written=2)
+    log_metrics(tmp_path, 9, "step,loss,margin\n0,1.0,\n1,0.9,0.0\n2,0.8,0.2\n", written=1)
+    curve = read_curve(tmp_path)
+    assert [row["loss"] for row in curve] == [1.0, 0.9, 0.7, 0.6]
+    assert curve[2] == {"step": 2.0, "loss": 0.7, "margin": 0.2}
+    assert "margin" not in curve[0]
+
+
+def test_only_rankings_with_a_truth_are_measured(artifacts: Artifacts) -> None:
+    """The dataset's own response above an empty one is right; a poem has no truth."""
+    item = VerifiableDataset(count=1, seed=0).load()[0]
+    poem = Instruction(id="poem", instruction="Write a poem.")
+    for instruction, refused in ((item, {"empty": 3}), (poem, {})):
+        settings = {"ranker": {"ranker": "contextual"}}
+        name = artifacts.add("rank", settings=settings, refusals=refused)
+        texts = [item.reference or "", ""]
+        ranked = RankedExample.from_scores(instruction, texts, [1.0, 0.0])
+        write_records(artifacts.folders[name] / RANKING, [ranked])
+    measured = rankings(Inputs(artifacts.folders), Bootstrap(0.95, 999, 0))
+    assert [(m.name, m.ranker, m.pairs) for m in measured] == [("rank 0", "contextual", 1)]
+    assert measured[0].refusals == {"empty": 3}
+
+
+def test_a_comparison_writes_table_and_report(artifacts: Artifacts, make_work: MakeWork) -> None:
+    methods = {}
+    for method, passed in (("base", False), ("sft", False), ("tuna_p", True)):
+        methods[method] = artifacts.add("evaluate")
+        write_records(artifacts.folders[methods[method]] / PREDICTIONS, predictions(12, passed))
+    work = make_work(**artifacts.folders)
+    compare(methods, Settings("sft", 0.95, 999, 0, 8, "disabled", "tuna_exp"), work)
+    table = (work.folder / "table.ansi").read_text()
+    assert all(method in table for method in methods)
+    report = (work.folder / "report.html").read_text()
+    assert "tuna_p" in report and report.startswith("<!")

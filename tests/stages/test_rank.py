@@ -1,0 +1,150 @@
+"""Ranking: what is counted, what is kept, and when a ranking cannot be learned from."""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import pytest
+
+from tuna_exp.errors import DataError, RefusalError
+from tuna_exp.llms.decoding import Decoding
+from tuna_exp.models.student import Student
+from tuna_exp.plan import Workspace
+from tuna_exp.rankers.base import Outcome, Ranker, Refusal, ScoreRanker
+from tuna_exp.rankers.contextual import ContextualRanker
+from tuna_exp.rankers.random import RandomRanker
+from tuna_exp.records import (
+    Candidate,
+    CandidateSet,
+    Instruction,
+    RankedExample,
+    read_records,
+    write_records,
+)
+from tuna_exp.stages.rank import RANKING, REFUSALS, rank, take_over
+from tuna_exp.stages.sample import CANDIDATES
+from tuna_exp.unfinished import Notebook
+
+MakeWork = Callable[..., Workspace]
+
+
+class LengthRanker(ScoreRanker):
+    """Longer is better; sets of fewer than `least` different texts are refused."""
+
+    def __init__(self, least: int = 0) -> None:
+        self.least = least
+
+    def scores(self, candidates: CandidateSet) -> list[float]:
+        return [float(len(c.text)) for c in candidates.candidates]
+
+    def rank(self, sets: Sequence[CandidateSet]) -> list[Outcome]:
+        return [
+            Refusal(instruction_id=s.instruction.id, kind="few", raw="no")
+            if len({c.text for c in s.candidates}) < self.least
+            else outcome
+            for s, outcome in zip(sets, super().rank(sets), strict=True)
+        ]
+
+
+@pytest.fixture
+def candidates(tmp_path: Path) -> Path:
+    """Sets of 3, 2 and 1 different texts, the last two with duplicates; "bb" and "cc" tie."""
+    texts = [["a", "bb", "cc"], ["a", "bb", "a"], ["a", "a", "a"]]
+    sets = [
+        CandidateSet(
+            instruction=Instruction(id=str(i), instruction="Do it."),
+            candidates=tuple(Candidate(text=text) for text in some),
+        )
+        for i, some in enumerate(texts)
+    ]
+    folder = tmp_path / "candidates"
+    folder.mkdir()
+    write_records(folder / CANDIDATES, sets)
+    return folder
+
+
+def ranked(work: Workspace) -> list[RankedExample]:
+    return list(read_records(work.folder / RANKING, RankedExample))
+
+
+def test_what_is_ordered_and_tied_is_counted(candidates: Path, make_work: MakeWork) -> None:
+    """Pairs: a-bb, a-cc ordered and bb-cc tied; a-bb ordered; none. Duplicates are gone."""
+    work = make_work(candidates=candidates)
+    rank(LengthRanker(), 0.0, None, work)
+    assert [len(example.responses) for example in ranked(work)] == [3, 2, 1]
+    facts = Notebook(work.folder).facts()
+    assert (facts["sets"], facts["ranked_sets"], facts["ordered_sets"]) == (3, 3, 2)
+    assert (facts["ordered_pairs"], facts["tied_pairs"], facts["refusals"]) == (3, 1, {})
+
+
+def test_refusals_up_to_the_share_are_counted(candidates: Path, make_work: MakeWork) -> None:
+    """One of three is refused; a third is allowed."""
+    work = make_work(candidates=candidates)
+    rank(LengthRanker(least=2), 1 / 3, None, work)
+    assert Notebook(work.folder).facts()["refusals"] == {"few": 1}
+    assert [example.instruction.id for example in ranked(work)] == ["0", "1"]
+    kept = list(read_records(work.folder / REFUSALS, Refusal))
+    assert kept == [Refusal(instruction_id="2", kind="few", raw="no")]
+
+
+def test_above_the_share_the_raw_replies_are_kept_and_named(
+    candidates: Path, make_work: MakeWork, student: Student
+) -> None:
+    """The tiny model answers both sets that are to be judged with noise: 2 of 3."""
+    decoding = Decoding(1, 1.0, 1.0, 0, max_new_tokens=6)
+    judge = ContextualRanker(student.llm(), "text", decoding, batch_size=2, seed=0)
+    work = make_work(candidates=candidates)
+    with pytest.raises(RefusalError, match=r"2 of 3 sets \(cut_short: 2\).*0\.5.*Cure") as caught:
+        rank(judge, 0.5, None, work)
+    assert str(work.folder / REFUSALS) in str(caught.value)
+    refused = list(read_records(work.folder / REFUSALS, Refusal))
+    assert [r.instruction_id for r in refused] == ["0", "1"] and all(r.raw for r in refused)
+
+
+def test_a_ranking_without_any_order_is_refused(candidates: Path, make_work: MakeWork) -> None:
+    class Indifferent(ScoreRanker):
+        def scores(self, candidates: CandidateSet) -> list[float]:
+            return [0.0] * len(candidates.candidates)
+
+    with pytest.raises(DataError, match="all 3 sets are equal.*Cure"):
+        rank(Indifferent(), 0.9, None, make_work(candidates=candidates))
+
+
+def test_what_is_only_measured_is_never_refused(candidates: Path, make_work: MakeWork) -> None:
+    work = make_work(candidates=candidates)
+    rank(LengthRanker(least=9), 1.0, 2, work)
+    assert Notebook(work.folder).facts()["refusals"] == {"few": 2}
+
+
+@pytest.mark.parametrize("limit, count", [(None, 3), (2, 2), (0, 0), (99, 3)])
+def test_only_the_first_sets_are_ranked(
+    limit: int | None, count: int, candidates: Path, make_work: MakeWork
+) -> None:
+    work = make_work(candidates=candidates)
+    rank(RandomRanker(0), 1.0, limit, work)
+    assert [example.instruction.id for example in ranked(work)] == list("012")[:count]
+
+
+def test_a_killed_ranking_continues_to_the_uninterrupted_one(
+    candidates: Path, make_work: MakeWork
+) -> None:
+    ranker: Ranker = LengthRanker(least=2)
+    ranker.batch_size = 1
+    whole = make_work("whole", candidates=candidates)
+    rank(ranker, 0.9, None, whole)
+    journal = (whole.scratch / RANKING).read_bytes()
+    for cut in range(0, len(journal) + 1, 20):
+        killed = make_work(f"cut-{cut}", candidates=candidates)
+        (killed.scratch / RANKING).write_bytes(journal[:cut])
+        rank(ranker, 0.9, None, killed)
+        for name in (RANKING, REFUSALS):
+            assert (killed.folder / name).read_bytes() == (whole.folder / name).read_bytes()
+
+
+def test_a_published_ranking_is_taken_over(make_work: MakeWork) -> None:
+    instruction = Instruction(id="p", instruction="Do it.")
+    published = [RankedExample.from_scores(instruction, ["x", "y"], [0.0, 1.0])]
+    work = make_work()
+    take_over(published, work)
+    assert ranked(work) == published
+    with pytest.raises(DataError, match="no order to learn"):
+        take_over([RankedExample.from_scores(instruction, ["x"], [0.0])], make_work("other"))

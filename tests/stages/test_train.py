@@ -1,0 +1,298 @@
+"""Training stages on the tiny model: what they learn from, log, export and continue from."""
+
+import itertools
+import logging
+import math
+import signal
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from lightning import Callback, Trainer
+from lightning.pytorch.callbacks import model_checkpoint
+from lightning.pytorch.loggers import CSVLogger
+from torch import Tensor
+
+from tuna_exp.batching.layouts import LAYOUTS
+from tuna_exp.batching.tokenise import Batching, Tokeniser
+from tuna_exp.errors import DataError
+from tuna_exp.losses.callbacks import DPO, RankingLoss, Tuna
+from tuna_exp.models.loading import load_model
+from tuna_exp.models.lora import Lora
+from tuna_exp.models.student import Student
+from tuna_exp.objectives.base import Schedule
+from tuna_exp.objectives.ranking import TunaPModule
+from tuna_exp.objectives.sft import SFTModule
+from tuna_exp.plan import Workspace
+from tuna_exp.records import Instruction, RankedExample
+from tuna_exp.stages.compare import read_curve
+from tuna_exp.stages.rank import RANKING
+from tuna_exp.stages.train import (
+    CHECKPOINT,
+    Training,
+    choose_layout,
+    train_ranked,
+    train_sft,
+    with_reference,
+)
+from tuna_exp.unfinished import Notebook
+
+MakeWork = Callable[..., Workspace]
+TUNA = Tuna("sum", 0.1, 1.0)
+BATCHING = Batching("shared_prompt", batch_size=2, max_length=512, on_too_long="error")
+PARTS = {"optimizer": partial(torch.optim.Adam, lr=1e-3), "schedule": Schedule("cosine", 0)}
+
+
+def training(loss: RankingLoss | None = None, trainer: Mapping[str, Any] = {}) -> Training:
+    quiet = {"enable_progress_bar": False, "enable_model_summary": False, "log_every_n_steps": 1}
+    weights = {"ranking_weight": 1.0, "mle_weight": 1.0, "gradient_share_every": 1}
+    ranked = partial(TunaPModule, **PARTS, ranking_loss=loss, **weights)
+    return Training(
+        objective=ranked if loss else partial(SFTModule, **PARTS),
+        trainer=partial(Trainer, accelerator="cpu", max_epochs=1, **quiet | trainer),
+        loggers=[CSVLogger],
+        callbacks=[],
+        batching=BATCHING,
+        epochs=1,
+        seed=0,
+        mle_on="reference",
+        use_unordered=True,
+        checkpoint_minutes=60.0,
+        ranking_loss=loss,
+    )
+
+
+def weights(folder: Path) -> dict[str, Tensor]:
+    return dict(load_model(folder).state_dict())
+
+
+def changed(folder: Path, base: Path) -> set[str]:
+    before = weights(base)
+    return {name for name, value in weights(folder).items() if not torch.equal(value, before[name])}
+
+
+def test_sft_trains_and_exports_a_whole_model(
+    student: Student, instructions: list[Instruction], make_work: MakeWork, tiny_folder: Path
+) -> None:
+    """Six examples, two per step: three steps; every weight has moved."""
+    work = make_work()
+    train_sft(training(), student, instructions, work)
+    made = work.folder / CHECKPOINT
+    assert weights(made).keys() == weights(tiny_folder).keys() == changed(made, tiny_folder)
+    assert len(read_curve(work.folder)) == 3
+    assert Notebook(work.folder).facts()["examples"] == 6
+    assert len(student.llm(made).open().encoder.prompt_ids(instructions[0])) > 1
+
+
+def test_ranked_training_logs_every_measure(
+    student: Student, start: Path, ranking: Path, make_work: MakeWork
+) -> None:
+    work = make_work(model=start, ranking=ranking)
+    train_ranked(training(TUNA), student, work)
+    rows = read_curve(work.folder)
+    measures = ["loss", "ranking_loss", "mle_loss", "pair_accuracy", "kendall_tau", "margin"]
+    measures += ["active_hinges/gap_1", "length_best", "length_worst", "logp_best"]
+    for row in rows:
+        assert all(math.isfinite(row[m]) for m in [*measures, "gradient_share_ranking"])
+    assert len(rows) == 3 and 0 < rows[0]["gradient_share_ranking"] < 1
+    facts = Notebook(work.folder).facts()
+    assert (facts["sets"], facts["ordered_sets"], facts["sets_used"]) == (6, 6, 6)
+
+
+def test_sets_without_order_are_left_out_where_asked(
+    student: Student, start: Path, ranking: Path, make_work: MakeWork
+) -> None:
+    """Six sets with an order and one without: 6 or 7 examples."""
+    alone = RankedExample.from_scores(
+        Instruction(id="x", instruction="x", reference="y"), ["z"], [0]
+    )
+    with (ranking / RANKING).open("a") as file:
+        file.write(alone.model_dump_json() + "\n")
+    for use, count in ((True, 7), (False, 6)):
+        work = make_work(str(use), model=start, ranking=ranking)
+        train_ranked(replace(training(TUNA), use_unordered=use), student, work)
+        facts = Notebook(work.folder).facts()
+        assert (facts["sets"], facts["ordered_sets"], facts["examples"]) == (7, 6, count)
+
+
+def test_reference_log_probabilities_are_the_starting_models_own(
+    student: Student, instructions: list[Instruction], tiny_folder: Path
+) -> None:
+    """Against a plain forward pass over prompt and response, token by token."""
+    tokeniser = Tokeniser(student.encoder(tiny_folder), BATCHING)
+    ranked = RankedExample.from_scores(instructions[0], ["No.", "Yes, it is."], [0.0, 1.0])
+    example = tokeniser.ranked(ranked, "reference")
+    assert example is not None
+    model = load_model(tiny_folder)
+    for layout in LAYOUTS:
+        made = with_reference(model, [example], layout)[0].reference_logps
+        assert made == pytest.approx([own(model, example.prompt, r) for r in example.responses])
+    assert all(p.requires_grad and not p.is_inference() for p in model.parameters())
+
+
+def own(model: Any, prompt: tuple[int, ...], response: tuple[int, ...]) -> float:
+    with torch.no_grad():
+        logp = model(torch.tensor([[*prompt, *response]])).logits[0].log_softmax(1)
+    return sum(float(logp[len(prompt) - 1 + i, token]) for i, token in enumerate(response))
+
+
+def test_dpo_starts_from_no_preference(
+    student: Student, start: Path, ranking: Path, make_work: MakeWork
+) -> None:
+    """Before the first step the model is its reference: -log sigmoid(0) = log 2 for every pair."""
+    work = make_work(model=start, ranking=ranking)
+    train_ranked(training(DPO(0.1)), student, work)
+    assert read_curve(work.folder)[0]["ranking_loss"] == pytest.approx(math.log(2), abs=1e-5)
+
+
+@pytest.mark.parametrize("modules", ["all-linear", ["q_proj"]])
+def test_lora_trains_adapters_alone_and_exports_them_merged(
+    modules: str | list[str],
+    student: Student,
+    instructions: list[Instruction],
+    make_work: MakeWork,
+    tiny_folder: Path,
+) -> None:
+    adapted = replace(student, lora=Lora(rank=2, target_modules=modules))
+    work = make_work()
+    train_sft(training(), adapted, instructions, work)
+    linear = {n for n in weights(tiny_folder) if n.endswith("_proj.weight")}
+    expected = linear if modules == "all-linear" else {n for n in linear if "q_proj" in n}
+    assert changed(work.folder / CHECKPOINT, tiny_folder) == expected
+    assert not list((work.folder / CHECKPOINT).glob("adapter*"))
+
+
+def test_what_lora_exports_is_what_it_trained(
+    student: Student, start: Path, ranking: Path, make_work: MakeWork
+) -> None:
+    """Continued with adapters on the merged model, DPO starts from no preference again."""
+    adapted = replace(student, lora=Lora(rank=2))
+    first = make_work("first", model=start, ranking=ranking)
+    train_ranked(training(TUNA), adapted, first)
+    second = make_work("second", model=first.folder, ranking=ranking)
+    train_ranked(training(DPO(0.1)), adapted, second)
+    assert read_curve(second.folder)[0]["ranking_loss"] == pytest.approx(math.log(2), abs=1e-5)
+
+
+def test_bf16_mixed_trains_float32_weights(
+    student: Student, start: Path, ranking: Path, make_work: MakeWork
+) -> None:
+    work = make_work(model=start, ranking=ranking)
+    train_ranked(training(TUNA, {"precision": "bf16-mixed"}), student, work)
+    assert all(math.isfinite(row["loss"]) for row in read_curve(work.folder))
+    made = weights(work.folder / CHECKPOINT).values()
+    assert {value.dtype for value in made} == {torch.float32}
+
+
+@pytest.mark.parametrize("lora", [None, Lora(rank=2)])
+def test_gradient_checkpointing_gives_the_same_gradients(
+    lora: Lora | None, student: Student, instructions: list[Instruction], make_work: MakeWork
+) -> None:
+    """Gradients are what plain gradient descent at rate 1 moves the weights by."""
+    descent = {"optimizer": partial(torch.optim.SGD, lr=1.0), "schedule": PARTS["schedule"]}
+    made = []
+    for saving in (False, True):
+        work = make_work(str(saving))
+        run = replace(training(), objective=partial(SFTModule, **descent))
+        thrifty = replace(student, gradient_checkpointing=saving, lora=lora)
+        train_sft(run, thrifty, instructions, work)
+        made.append(weights(work.folder / CHECKPOINT))
+    torch.testing.assert_close(made[0], made[1], rtol=1e-5, atol=1e-7)
+
+
+class Stop(Callback):
+    """Raises before the third step, as a kill would stop there."""
+
+    def __init__(self, error: BaseException) -> None:
+        self.error = error
+
+    def on_train_batch_start(self, trainer: Trainer, *_: Any) -> None:
+        if trainer.global_step == 2:
+            raise self.error
+
+
+@pytest.mark.parametrize("lora", [None, Lora(rank=2)])
+def test_a_killed_training_continues_to_the_uninterrupted_one(
+    lora: Lora | None, student: Student, start: Path, ranking: Path, make_work: MakeWork
+) -> None:
+    """Three steps, killed after the second; the bar of the continuation begins at 2."""
+    adapted = replace(student, lora=lora)
+    run = replace(training(TUNA), checkpoint_minutes=0.0)
+    whole = make_work("whole", model=start, ranking=ranking)
+    train_ranked(run, adapted, whole)
+    killed = make_work("killed", model=start, ranking=ranking)
+    with pytest.raises(ZeroDivisionError):
+        train_ranked(replace(run, callbacks=[Stop(ZeroDivisionError())]), adapted, killed)
+    again = make_work("killed", model=start, ranking=ranking)
+    train_ranked(run, adapted, again)
+    one, two = (weights(w.folder / CHECKPOINT) for w in (whole, again))
+    torch.testing.assert_close(one, two, rtol=0, atol=0)
+    assert [row["loss"] for row in read_curve(again.folder)] == [
+        row["loss"] for row in read_curve(whole.folder)
+    ]
+
+
+@pytest.mark.parametrize("seconds", [10.0, 22.0, 31.0, 61.0])
+def test_checkpoints_hold_whole_steps(
+    seconds: float,
+    student: Student,
+    instructions: list[Instruction],
+    make_work: MakeWork,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Two micro-batches per step, a checkpoint per minute, a clock that goes on with each look.
+
+    Whenever the minute is over, within a step or between two, the continuation is the same.
+    """
+    run = replace(training(None, {"accumulate_grad_batches": 2}), checkpoint_minutes=1.0)
+    whole = make_work("whole")
+    train_sft(run, student, instructions, whole)
+    clock = (seconds * tick for tick in itertools.count())
+    monkeypatch.setattr(model_checkpoint.time, "monotonic", lambda: next(clock))
+    for stops in ([Stop(ZeroDivisionError())], []):
+        killed = make_work("killed")
+        with suppress(ZeroDivisionError):
+            train_sft(replace(run, callbacks=stops), student, instructions, killed)
+    one, two = (weights(w.folder / CHECKPOINT) for w in (whole, killed))
+    torch.testing.assert_close(one, two, rtol=0, atol=0)
+
+
+@pytest.fixture
+def interrupts() -> Iterator[None]:
+    """Lightning switches Ctrl-C off when it meets one."""
+    handler = signal.getsignal(signal.SIGINT)
+    yield
+    signal.signal(signal.SIGINT, handler)
+
+
+@pytest.mark.usefixtures("interrupts")
+def test_an_interrupt_is_passed_on(
+    student: Student, instructions: list[Instruction], make_work: MakeWork
+) -> None:
+    run = replace(training(), callbacks=[Stop(KeyboardInterrupt())])
+    with pytest.raises(KeyboardInterrupt):
+        train_sft(run, student, instructions, make_work())
+
+
+def test_nothing_left_to_train_on_is_told(
+    student: Student, instructions: list[Instruction], make_work: MakeWork
+) -> None:
+    run = replace(training(), batching=replace(BATCHING, max_length=5, on_too_long="drop"))
+    with pytest.raises(DataError, match="6 of them were dropped.*batching.max_length=5.*Cure"):
+        train_sft(run, student, instructions, make_work())
+
+
+def test_a_model_that_cannot_share_prompts_is_padded_with_a_warning(
+    tiny_folder: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    model = load_model(tiny_folder)
+    assert [choose_layout(layout, model) for layout in LAYOUTS] == list(LAYOUTS)
+    model.config.sliding_window = 8
+    with caplog.at_level(logging.WARNING):
+        assert choose_layout("shared_prompt", model) == "padded"
+    assert "sliding" in caplog.text

@@ -1,0 +1,195 @@
+"""The recipes as graphs of steps, and what changes which step's digest. Nothing runs here."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from functools import cache
+
+import pytest
+from hydra import compose, initialize_config_dir
+
+from tuna_exp import methods
+from tuna_exp.cli import SETTINGS
+from tuna_exp.errors import ConfigError
+from tuna_exp.experiment import build_lab, make
+from tuna_exp.lab import Lab
+from tuna_exp.plan import Step, in_order
+from tuna_exp.records import Instruction, RankedExample
+
+Recipe = Callable[[Lab], Step]
+TUNA = ["train Tuna-p", "sample Tuna-p model", "rank samples of Tuna-p model"]
+TEACHER = ["train SFT", "sample teacher", "rank teacher's samples"]
+STUDENT = ["train SFT", "sample SFT model", "rank samples of SFT model"]
+ABLATION: dict[str, Recipe] = {
+    "sft": methods.sft,
+    "tuna_p": methods.tuna_p,
+    "tuna_c": methods.tuna_c,
+    "tuna": methods.tuna,
+}
+
+
+@cache
+def lab(*overrides: str) -> Lab:
+    with initialize_config_dir(str(SETTINGS), version_base="1.3"):
+        config = compose("config", ["experiment=tiny", *overrides])
+    dataset = make(config.dataset)
+    return build_lab(config, dataset, dataset.load())
+
+
+def labels(steps: Sequence[Step]) -> list[str]:
+    return [step.label for step in steps]
+
+
+def digests(recipe: Recipe, made: Lab) -> dict[str, str]:
+    return {step.label: step.digest for step in in_order([recipe(made)])}
+
+
+@pytest.mark.parametrize(
+    "name, stages",
+    [
+        ("sft", ["train SFT"]),
+        ("tuna_p", [*TEACHER, "train Tuna-p"]),
+        ("tuna_c", [*STUDENT, "train Tuna-c"]),
+        ("tuna", [*TEACHER, *TUNA, "train Tuna-c (Tuna)"]),
+    ],
+)
+def test_the_stages_of_a_recipe(name: str, stages: list[str]) -> None:
+    assert labels(in_order([ABLATION[name](lab())])) == stages
+
+
+def test_equal_stages_are_done_once() -> None:
+    """Of 1 + 4 + 4 + 7 stages SFT is shared by all and the way to Tuna-p by the last two."""
+    steps = in_order([recipe(lab()) for recipe in ABLATION.values()])
+    assert labels(steps) == [
+        *(*TEACHER, "train Tuna-p"),
+        *(*STUDENT[1:], "train Tuna-c"),
+        *(*TUNA[1:], "train Tuna-c (Tuna)"),
+    ]
+
+
+def test_every_model_starts_from_the_one_it_is_said_to() -> None:
+    tuna = methods.tuna(lab())
+    tuna_p, ranking = tuna.inputs["model"], tuna.inputs["ranking"]
+    assert ranking.inputs["candidates"].inputs["model"].digest == tuna_p.digest
+    assert tuna_p.digest == methods.tuna_p(lab()).digest
+    assert tuna_p.inputs["model"].digest == methods.sft(lab()).digest
+    assert methods.tuna_c(lab()).inputs["model"].digest == methods.sft(lab()).digest
+    assert not tuna_p.inputs["ranking"].inputs["candidates"].inputs  # the teacher's own answers
+
+
+def test_a_comparison_holds_base_and_sft_beside_the_methods() -> None:
+    final = lab().compare({"tuna": methods.tuna(lab())})
+    assert list(final.settings["methods"]) == ["base", "sft", "tuna"]
+    made = labels(list(final.inputs.values()))
+    assert made.count("train SFT") == made.count("evaluate SFT") == 1
+    assert {"evaluate base model", "measure random ranker", "measure judge ranker"} <= set(made)
+
+
+@pytest.fixture
+def published() -> Lab:
+    instruction = Instruction(id="p", instruction="Do it.", reference="Done.")
+    ranked = RankedExample.from_scores(instruction, ["Done.", "No."], [1.0, 0.0])
+    return replace(lab(), published=[ranked])
+
+
+def test_a_published_ranking_replaces_the_first_ranking(published: Lab) -> None:
+    taken = "take over published ranking"
+    assert labels(in_order([methods.sft(published)])) == ["train SFT"]
+    for recipe, name in ((methods.tuna_p, "Tuna-p"), (methods.tuna_c, "Tuna-c")):
+        assert labels(in_order([recipe(published)])) == ["train SFT", taken, f"train {name}"]
+    stages = ["train SFT", taken, *TUNA, "train Tuna-c (Tuna)"]
+    assert labels(in_order([methods.tuna(published)])) == stages
+
+
+TRAINED = {"train Tuna-p", *TUNA[1:], "train Tuna-c (Tuna)"}  # what comes after Tuna-p's training
+STUDIED = {"sample Tuna-p model", "rank samples of Tuna-p model", "train Tuna-c (Tuna)"}
+EVERYTHING = {*TEACHER, *TRAINED}
+FROM_SFT = EVERYTHING - {"sample teacher", "rank teacher's samples"}
+
+
+@pytest.mark.parametrize(
+    "override, changed",
+    [
+        ("ranking_loss.margin=0.2", TRAINED),
+        ("ranking_loss=dpo", TRAINED),
+        ("objective.mle_on=best", TRAINED),
+        ("objective.use_unordered=false", TRAINED),
+        ("objective.tuna_p.learning_rate=1e-4", TRAINED),
+        ("objective.tuna_c.epochs=2", {"train Tuna-c (Tuna)"}),
+        ("objective.sft.epochs=2", FROM_SFT),
+        ("optimizer=adamw", FROM_SFT),
+        ("batching.max_length=256", FROM_SFT),
+        ("lora=lora", FROM_SFT),
+        ("trainer.precision=bf16-true", FROM_SFT),
+        ("seed=1", FROM_SFT),
+        ("model.dtype=bfloat16", EVERYTHING),
+        ("model.source.seed=1", EVERYTHING),
+        ("model.system_prompt=Hi", EVERYTHING),
+        ("dataset.count=23", EVERYTHING),
+        ("teacher_ranker.length_exponent=0", TRAINED | {"rank teacher's samples"}),
+        ("teacher.examples=[{instruction: a, reference: b}]", EVERYTHING - {"train SFT"}),
+        ("sampling.diversity=null", EVERYTHING - {"train SFT"}),
+        ("ranker=random", STUDIED - {"sample Tuna-p model"}),
+        ("objective.gradient_share_every=0", set()),
+        ("objective.checkpoint_minutes=9", set()),
+        ("model.gradient_checkpointing=true", set()),
+        ("logger=none", set()),
+        ("evaluation.count=9", set()),
+        ("comparison.resamples=1999", set()),
+    ],
+)
+def test_a_setting_changes_what_it_decides_and_what_follows(
+    override: str, changed: set[str]
+) -> None:
+    before, after = digests(methods.tuna, lab()), digests(methods.tuna, lab(override))
+    assert {label for label in before if before[label] != after[label]} == changed
+
+
+def test_the_teacher_may_be_sampled_otherwise_than_the_student() -> None:
+    """All but SFT follows from the teacher's answers in Tuna, nothing in Tuna-c."""
+    other = replace(lab().teacher_sampling, diversity=None)
+    made = replace(lab(), teacher_sampling=other)
+    for recipe, changed in ((methods.tuna, EVERYTHING - {"train SFT"}), (methods.tuna_c, set())):
+        before, after = digests(recipe, lab()), digests(recipe, made)
+        assert {label for label in before if before[label] != after[label]} == changed
+
+
+@pytest.mark.parametrize(
+    "override, changed",
+    [
+        ("model.dtype=bfloat16", True),
+        ("model.source.seed=1", True),
+        ("model.system_prompt=Hi", True),
+        ("evaluation.max_new_tokens=13", True),
+        ("lora=lora", False),
+        ("ranking_loss.margin=0.2", False),
+    ],
+)
+def test_what_changes_the_score_of_the_base_model(override: str, changed: bool) -> None:
+    assert (lab(override).evaluate(None).digest != lab().evaluate(None).digest) == changed
+
+
+@pytest.mark.parametrize(
+    "override, words",
+    [
+        ("sampling.decoding.responses=1", "teacher samples 1 response"),
+        ("dataset.count=0", "instructions in the dataset: 0"),
+        ("evaluation.count=0", "evaluation.count: 0"),
+        ("evaluation.batch_size=0", "evaluation.batch_size: 0"),
+        ("ranker=contextual ranker.answer=letters", "ranker.answer='letters'"),
+        ("extra_rankers.judge.batch_size=0", "ranker.batch_size=0"),
+    ],
+)
+def test_parts_that_cannot_work_are_refused_before_anything_runs(override: str, words: str) -> None:
+    with pytest.raises(ConfigError, match=words):
+        lab(*override.split()).check()
+
+
+def test_a_truth_that_is_not_there_is_refused() -> None:
+    plain = [Instruction(id="poem", instruction="Write a poem.")]
+    lab().check()
+    with pytest.raises(ConfigError, match="ranker=verifier needs instructions with a checker"):
+        replace(lab(), instructions=plain).check()
+    judged = replace(lab("ranker=contextual"), instructions=plain)
+    judged.check()
+    with pytest.raises(ConfigError, match="ranker=verifier"):
+        replace(judged, extra_rankers={"truth": lab().ranker}).check()
