@@ -135,7 +135,11 @@ def compare_command(arguments: Sequence[str]) -> int:
 
 def run_command(arguments: Sequence[str]) -> int:
     """Compose the config from the command line and run it, once or as a sweep."""
-    check_arguments(parsed(arguments), arguments, ("artifacts", "compare"))
+    given = parsed(arguments)
+    check_arguments(given, arguments, ("artifacts", "compare"))
+    # Hydra reads no override that stands behind a flag that stands behind an override.
+    flags = [argument for argument in arguments if argument not in given.overrides]
+    sys.argv[1:] = [*flags, *given.overrides]
     # Hydra would print and swallow the type of an error; we want it as it was raised.
     os.environ["HYDRA_FULL_ERROR"] = "1"
     failed: list[Exception] = []
@@ -150,7 +154,7 @@ def parsed(arguments: Sequence[str]) -> argparse.Namespace:
     """Return Hydra's own reading of the command line; a wrong flag exits with usage and 2."""
     parser = get_args_parser()
     parser.prog, parser.usage = "tuna-exp", "%(prog)s [FLAG ...] [KEY=VALUE ...]; --help shows all"
-    return parser.parse_args(list(arguments))
+    return parser.parse_intermixed_args(list(arguments))
 
 
 def job(tell: Callable[[Exception], None]) -> Callable[[DictConfig], None]:

@@ -66,7 +66,7 @@ def check_folder(folder: Path) -> None:
             "give a folder with a subfolder per group, as in FOLDER/dataset/mine.yaml."
         )
     for path in sorted(folder.rglob("*.yaml")):
-        for key in dotted(_read(path), ""):
+        for key, _ in dotted(_read(path), ""):
             _refuse_secret(key, f"in {path}")
 
 
@@ -151,8 +151,17 @@ def _unknown_key(key: str, settings: Path, arguments: Sequence[str]) -> str:
             f"'{path}' is a key of {' and '.join(elsewhere)}, which is not chosen. Cure: add "
             f"{elsewhere[0]}, or leave {path} out."
         )
+    group = path.partition(".")[0]
+    if str(keys.get(group)).startswith("${") and group != path:
+        same_as = str(keys[group])[2:-1]
+        return (
+            f"'{path}': {group} is the same as {same_as}. Cure: make it a part of its own first, "
+            f"+{same_as}@{group}=OPTION."
+        )
     same = [k for k in keys if k.rpartition(".")[2] == path.rpartition(".")[2]]
-    near = nearest(path, same or [*keys, *groups])
+    near = nearest(path, [*keys, *groups])
+    if same and "." not in path:
+        near = f" Did you mean {' or '.join(map(repr, same[:3]))}?"
     hint = "" if near else f" Groups: {', '.join(groups)}."
     return (
         f"'{path}' is not a key or a group.{near}{hint} `tuna-exp --cfg job` shows all keys; an "
@@ -164,11 +173,11 @@ def owners(path: str, settings: Path) -> list[str]:
     """Return the options, as GROUP=OPTION, whose YAML file has the key at a dotted path."""
     group, _, rest = path.partition(".")
     options = sorted((settings / group).glob("*.yaml"))
-    return [f"{group}={o.stem}" for o in options if rest in dotted(_read(o), "")]
+    return [f"{group}={o.stem}" for o in options if rest in dict(dotted(_read(o), ""))]
 
 
-def chosen_keys(settings: Path, arguments: Sequence[str], without: str) -> list[str]:
-    """Return every dotted key of the config that the other arguments compose, or of the default."""
+def chosen_keys(settings: Path, arguments: Sequence[str], without: str) -> dict[str, Any]:
+    """Return the values by dotted key that the other arguments compose, or else the defaults."""
     others = [a for a in arguments if "=" in a and not a.startswith(("-", "hydra.", without))]
     for overrides in (others, []):
         try:
@@ -177,14 +186,14 @@ def chosen_keys(settings: Path, arguments: Sequence[str], without: str) -> list[
         except (HydraException, OmegaConfBaseException, ValueError):
             continue
         content = OmegaConf.to_container(config)
-        return list(dotted(content, "")) if isinstance(content, dict) else []
-    return []
+        return dict(dotted(content, "")) if isinstance(content, dict) else {}
+    return {}
 
 
-def dotted(content: dict[Any, Any], prefix: str) -> Iterator[str]:
-    """Yield the dotted path of every key of a mapping and of those below it."""
+def dotted(content: dict[Any, Any], prefix: str) -> Iterator[tuple[str, Any]]:
+    """Yield the dotted path and the value of every key of a mapping and of those below it."""
     for key, value in content.items():
         path = f"{prefix}.{key}".lstrip(".")
-        yield path
+        yield path, value
         if isinstance(value, dict):
             yield from dotted(value, path)

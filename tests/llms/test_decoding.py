@@ -203,6 +203,11 @@ def test_what_top_k_and_top_p_keep(top_k: int, top_p: float, kept: list[int]) ->
     assert torch.equal(left[left.isfinite()], logits[left.isfinite()])
 
 
+def test_the_nucleus_ends_where_it_holds_enough() -> None:
+    """Of two halves the first is 0.5 of the probability."""
+    assert keep_likely(torch.zeros(1, 2), 0, 0.5).isfinite().tolist() == [[True, False]]
+
+
 def test_top_k_keeps_what_ties_with_the_last() -> None:
     left = keep_likely(torch.tensor([[1.0, 2.0, 1.0, 0.0]]), top_k=2, top_p=1.0)
     assert left.isfinite().tolist() == [[True, True, True, False]]

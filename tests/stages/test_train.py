@@ -1,7 +1,6 @@
 """Training stages on the tiny model: what they learn from, log, export and continue from."""
 
 import itertools
-import logging
 import math
 import signal
 from collections.abc import Callable, Iterator, Mapping
@@ -14,12 +13,10 @@ from typing import Any
 import pytest
 import torch
 from lightning import Callback, Trainer
-from lightning.pytorch.callbacks import model_checkpoint
 from lightning.pytorch.loggers import CSVLogger
 from torch import Tensor
 
-from tuna_exp.batching.layouts import LAYOUTS
-from tuna_exp.batching.tokenise import Batching, Tokeniser
+from tuna_exp.batching.tokenise import Batching
 from tuna_exp.errors import DataError
 from tuna_exp.losses.callbacks import DPO, RankingLoss, Tuna
 from tuna_exp.models.loading import load_model
@@ -32,29 +29,29 @@ from tuna_exp.plan import Workspace
 from tuna_exp.records import Instruction, RankedExample
 from tuna_exp.stages.compare import read_curve
 from tuna_exp.stages.rank import RANKING
-from tuna_exp.stages.train import (
-    CHECKPOINT,
-    Training,
-    choose_layout,
-    train_ranked,
-    train_sft,
-    with_reference,
-)
+from tuna_exp.stages.train import CHECKPOINT, Training, train_ranked, train_sft
 from tuna_exp.unfinished import Notebook
 
 MakeWork = Callable[..., Workspace]
 TUNA = Tuna("sum", 0.1, 1.0)
-BATCHING = Batching("shared_prompt", batch_size=2, max_length=512, on_too_long="error")
-PARTS = {"optimizer": partial(torch.optim.Adam, lr=1e-3), "schedule": Schedule("cosine", 0)}
+BATCHING = Batching("shared_prompt", 2, 4096, max_length=512, on_too_long="error")
+PARTS: dict[str, Any] = {
+    "optimizer": partial(torch.optim.Adam, lr=1e-3),
+    "schedule": Schedule("cosine", 0),
+}
 
 
 def training(loss: RankingLoss | None = None, trainer: Mapping[str, Any] = {}) -> Training:
-    quiet = {"enable_progress_bar": False, "enable_model_summary": False, "log_every_n_steps": 1}
-    weights = {"ranking_weight": 1.0, "mle_weight": 1.0, "gradient_share_every": 1}
-    ranked = partial(TunaPModule, **PARTS, ranking_loss=loss, **weights)
+    quiet: dict[str, Any] = {
+        "enable_progress_bar": False,
+        "enable_model_summary": False,
+        "log_every_n_steps": 1,
+    }
+    weights: dict[str, Any] = {"ranking_weight": 1.0, "mle_weight": 1.0, "gradient_share_every": 1}
+    ranked: Any = partial(TunaPModule, **PARTS | {"ranking_loss": loss} | weights)
     return Training(
         objective=ranked if loss else partial(SFTModule, **PARTS),
-        trainer=partial(Trainer, accelerator="cpu", max_epochs=1, **quiet | trainer),
+        trainer=partial(Trainer, accelerator="cpu", max_epochs=1, **quiet, **trainer),
         loggers=[CSVLogger],
         callbacks=[],
         batching=BATCHING,
@@ -71,6 +68,10 @@ def weights(folder: Path) -> dict[str, Tensor]:
     return dict(load_model(folder).state_dict())
 
 
+def curve(work: Workspace) -> list[dict[str, Any]]:
+    return [dict(row) for row in read_curve(work.folder)]
+
+
 def changed(folder: Path, base: Path) -> set[str]:
     before = weights(base)
     return {name for name, value in weights(folder).items() if not torch.equal(value, before[name])}
@@ -84,7 +85,7 @@ def test_sft_trains_and_exports_a_whole_model(
     train_sft(training(), student, instructions, work)
     made = work.folder / CHECKPOINT
     assert weights(made).keys() == weights(tiny_folder).keys() == changed(made, tiny_folder)
-    assert len(read_curve(work.folder)) == 3
+    assert len(curve(work)) == 3
     assert Notebook(work.folder).facts()["examples"] == 6
     assert len(student.llm(made).open().encoder.prompt_ids(instructions[0])) > 1
 
@@ -94,7 +95,7 @@ def test_ranked_training_logs_every_measure(
 ) -> None:
     work = make_work(model=start, ranking=ranking)
     train_ranked(training(TUNA), student, work)
-    rows = read_curve(work.folder)
+    rows = curve(work)
     measures = ["loss", "ranking_loss", "mle_loss", "pair_accuracy", "kendall_tau", "margin"]
     measures += ["active_hinges/gap_1", "length_best", "length_worst", "logp_best"]
     for row in rows:
@@ -120,34 +121,13 @@ def test_sets_without_order_are_left_out_where_asked(
         assert (facts["sets"], facts["ordered_sets"], facts["examples"]) == (7, 6, count)
 
 
-def test_reference_log_probabilities_are_the_starting_models_own(
-    student: Student, instructions: list[Instruction], tiny_folder: Path
-) -> None:
-    """Against a plain forward pass over prompt and response, token by token."""
-    tokeniser = Tokeniser(student.encoder(tiny_folder), BATCHING)
-    ranked = RankedExample.from_scores(instructions[0], ["No.", "Yes, it is."], [0.0, 1.0])
-    example = tokeniser.ranked(ranked, "reference")
-    assert example is not None
-    model = load_model(tiny_folder)
-    for layout in LAYOUTS:
-        made = with_reference(model, [example], layout)[0].reference_logps
-        assert made == pytest.approx([own(model, example.prompt, r) for r in example.responses])
-    assert all(p.requires_grad and not p.is_inference() for p in model.parameters())
-
-
-def own(model: Any, prompt: tuple[int, ...], response: tuple[int, ...]) -> float:
-    with torch.no_grad():
-        logp = model(torch.tensor([[*prompt, *response]])).logits[0].log_softmax(1)
-    return sum(float(logp[len(prompt) - 1 + i, token]) for i, token in enumerate(response))
-
-
 def test_dpo_starts_from_no_preference(
     student: Student, start: Path, ranking: Path, make_work: MakeWork
 ) -> None:
     """Before the first step the model is its reference: -log sigmoid(0) = log 2 for every pair."""
     work = make_work(model=start, ranking=ranking)
     train_ranked(training(DPO(0.1)), student, work)
-    assert read_curve(work.folder)[0]["ranking_loss"] == pytest.approx(math.log(2), abs=1e-5)
+    assert curve(work)[0]["ranking_loss"] == pytest.approx(math.log(2), abs=1e-5)
 
 
 @pytest.mark.parametrize("modules", ["all-linear", ["q_proj"]])
@@ -176,7 +156,7 @@ def test_what_lora_exports_is_what_it_trained(
     train_ranked(training(TUNA), adapted, first)
     second = make_work("second", model=first.folder, ranking=ranking)
     train_ranked(training(DPO(0.1)), adapted, second)
-    assert read_curve(second.folder)[0]["ranking_loss"] == pytest.approx(math.log(2), abs=1e-5)
+    assert curve(second)[0]["ranking_loss"] == pytest.approx(math.log(2), abs=1e-5)
 
 
 def test_bf16_mixed_trains_float32_weights(
@@ -184,7 +164,7 @@ def test_bf16_mixed_trains_float32_weights(
 ) -> None:
     work = make_work(model=start, ranking=ranking)
     train_ranked(training(TUNA, {"precision": "bf16-mixed"}), student, work)
-    assert all(math.isfinite(row["loss"]) for row in read_curve(work.folder))
+    assert all(math.isfinite(row["loss"]) for row in curve(work))
     made = weights(work.folder / CHECKPOINT).values()
     assert {value.dtype for value in made} == {torch.float32}
 
@@ -194,7 +174,10 @@ def test_gradient_checkpointing_gives_the_same_gradients(
     lora: Lora | None, student: Student, instructions: list[Instruction], make_work: MakeWork
 ) -> None:
     """Gradients are what plain gradient descent at rate 1 moves the weights by."""
-    descent = {"optimizer": partial(torch.optim.SGD, lr=1.0), "schedule": PARTS["schedule"]}
+    descent: dict[str, Any] = {
+        "optimizer": partial(torch.optim.SGD, lr=1.0),
+        "schedule": PARTS["schedule"],
+    }
     made = []
     for saving in (False, True):
         work = make_work(str(saving))
@@ -232,9 +215,7 @@ def test_a_killed_training_continues_to_the_uninterrupted_one(
     train_ranked(run, adapted, again)
     one, two = (weights(w.folder / CHECKPOINT) for w in (whole, again))
     torch.testing.assert_close(one, two, rtol=0, atol=0)
-    assert [row["loss"] for row in read_curve(again.folder)] == [
-        row["loss"] for row in read_curve(whole.folder)
-    ]
+    assert [row["loss"] for row in curve(again)] == [row["loss"] for row in curve(whole)]
 
 
 @pytest.mark.parametrize("seconds", [10.0, 22.0, 31.0, 61.0])
@@ -253,7 +234,7 @@ def test_checkpoints_hold_whole_steps(
     whole = make_work("whole")
     train_sft(run, student, instructions, whole)
     clock = (seconds * tick for tick in itertools.count())
-    monkeypatch.setattr(model_checkpoint.time, "monotonic", lambda: next(clock))
+    monkeypatch.setattr("time.monotonic", lambda: next(clock))
     for stops in ([Stop(ZeroDivisionError())], []):
         killed = make_work("killed")
         with suppress(ZeroDivisionError):
@@ -285,14 +266,3 @@ def test_nothing_left_to_train_on_is_told(
     run = replace(training(), batching=replace(BATCHING, max_length=5, on_too_long="drop"))
     with pytest.raises(DataError, match="6 of them were dropped.*batching.max_length=5.*Cure"):
         train_sft(run, student, instructions, make_work())
-
-
-def test_a_model_that_cannot_share_prompts_is_padded_with_a_warning(
-    tiny_folder: Path, caplog: pytest.LogCaptureFixture
-) -> None:
-    model = load_model(tiny_folder)
-    assert [choose_layout(layout, model) for layout in LAYOUTS] == list(LAYOUTS)
-    model.config.sliding_window = 8
-    with caplog.at_level(logging.WARNING):
-        assert choose_layout("shared_prompt", model) == "padded"
-    assert "sliding" in caplog.text

@@ -85,11 +85,9 @@ def pick(probability_RV: Tensor, uniform_R: Tensor) -> Tensor:
     decoding time on a CPU; this draws one per row.
     """
     cumulative_RV = probability_RV.cumsum(1, dtype=torch.float64)
-    total_R1 = cumulative_RV[:, -1:]
-    # Rounding may lift the product to the total itself, which no column passes.
-    below_R1 = torch.nextafter(total_R1, torch.zeros_like(total_R1))
-    wanted_R1 = torch.minimum(uniform_R.unsqueeze(1) * total_R1, below_R1)
+    # A float64 below 1 times the total is below the total, so that some column passes it; and
     # right=True never lands on a column of probability 0, whose sum equals that of the one before.
+    wanted_R1 = uniform_R.unsqueeze(1) * cumulative_RV[:, -1:]
     return torch.searchsorted(cumulative_RV, wanted_R1, right=True).squeeze(1)
 
 
