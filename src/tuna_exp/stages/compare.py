@@ -120,10 +120,16 @@ def rankings(inputs: Inputs, bootstrap: Bootstrap) -> list[RankingResult]:
             continue
         examples = list(read_records(inputs.folders[name] / RANKING, RankedExample))
         if examples and all(e.instruction.check for e in examples):
-            ranker = str(manifest["settings"]["ranker"]["ranker"])
-            label, refusals = manifest["label"], manifest["facts"]["refusals"]
-            found.append(assess(label, ranker, examples, truth, refusals, bootstrap))
+            label = manifest["label"].removeprefix("rank ").removeprefix("measure ")
+            refusals = manifest["facts"]["refusals"]
+            found.append(assess(label, ranker_of(manifest), examples, truth, refusals, bootstrap))
     return found
+
+
+def ranker_of(manifest: Mapping[str, Any]) -> str:
+    """Return the name of the ranker that a ranking came from."""
+    name = manifest["settings"].get("ranker", {}).get("ranker", "published")
+    return str(name).removesuffix("Ranker").lower()
 
 
 def truth(instruction: Instruction, text: str) -> float:
