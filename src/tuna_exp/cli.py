@@ -143,7 +143,7 @@ def run_command(arguments: Sequence[str]) -> int:
     # Hydra would print and swallow the type of an error; we want it as it was raised.
     os.environ["HYDRA_FULL_ERROR"] = "1"
     failed: list[Exception] = []
-    task = job(failed.append)
+    task = job(failed.append, given.overrides)
     hydra.main(version_base="1.3", config_path=str(SETTINGS), config_name="config")(task)()
     if failed:
         raise failed[0]
@@ -157,8 +157,8 @@ def parsed(arguments: Sequence[str]) -> argparse.Namespace:
     return parser.parse_intermixed_args(list(arguments))
 
 
-def job(tell: Callable[[Exception], None]) -> Callable[[DictConfig], None]:
-    """Return what Hydra calls for each job.
+def job(tell: Callable[[Exception], None], asked: Sequence[str]) -> Callable[[DictConfig], None]:
+    """Return what Hydra calls for each job; `asked` are the overrides that were typed.
 
     It never raises, because Hydra would print advice of its own: the error of a single run goes to
     `tell`, that of a sweep's job into its folder.
@@ -168,12 +168,13 @@ def job(tell: Callable[[Exception], None]) -> Callable[[DictConfig], None]:
         settings = HydraConfig.get()
         output = Path(settings.runtime.output_dir)
         # Not iterated over: an override with an interpolation would be resolved.
-        asked: Any = OmegaConf.to_container(settings.overrides.task)
-        overrides = list(map(str, asked))
+        listed: Any = OmegaConf.to_container(settings.overrides.task)
+        overrides = tuple(map(str, listed))
+        own = tuple(o for o in overrides if o not in asked) or overrides
         sweeping = settings.mode == RunMode.MULTIRUN
         (output / FAILURE_FILE).unlink(missing_ok=True)
         if sweeping:
-            sys.stderr.write(f"job {settings.job.num}: {' '.join(overrides)}\n")
+            sys.stderr.write(f"job {settings.job.num}: {' '.join(own)}\n")
         try:
             run_experiment(config, SETTINGS, output, overrides, show=not sweeping)
         except Exception as error:
@@ -186,7 +187,7 @@ def job(tell: Callable[[Exception], None]) -> Callable[[DictConfig], None]:
             message, status = words(error, overrides)
             failure = Failure(
                 number=settings.job.num,
-                overrides=tuple(overrides),
+                overrides=own,
                 message=message,
                 status=status,
             )

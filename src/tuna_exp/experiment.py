@@ -53,15 +53,15 @@ def run_experiment(
     `settings` is the folder of our YAML files, `overrides` what was asked for on the command line;
     `show` prints the comparison. Raises UserError for what the user can mend.
     """
+    # Threads that wait without spinning: where others use the cores too, spinning made a small
+    # product ten times slower; where none do, the difference is within the noise.
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    quiet_libraries()  # first, as the check may import a module of the user's, and that torch
     check_config(config, settings)
     check_folder(Path(config.artifacts), "artifacts")
     dataset = make(config.dataset)
     instructions = dataset.load()
     check_rankers(config, instructions)
-    # Threads that wait without spinning: where others use the cores too, spinning made a small
-    # product ten times slower; where none do, the difference is within the noise.
-    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-    quiet_libraries()
     # Imported late: what was checked above must not wait for this.
     from tuna_exp.runs import Run, run_methods, show_comparison
 
@@ -187,7 +187,7 @@ def call(node: Mapping[str, Any], *args: Any, **kwargs: Any) -> Any:
     quiet_lightning()
     made = make_it(*args, **kwargs)
     if "wandb" in str(node["_target_"]).lower():
-        quiet_tracker()
+        quiet_tracker(offline=bool(node.get("offline")))
     return made
 
 

@@ -45,11 +45,13 @@ def quiet_lightning() -> None:
         logger.removeHandler(handler)
 
 
-def quiet_tracker() -> None:
+def quiet_tracker(offline: bool) -> None:
     """Make W&B read WANDB_SILENT now: it warns about Lightning's arguments before it does so.
 
-    After Lightning's logger was made, because that says by the environment whether it is offline.
+    It reads its mode at the same time, which Lightning's logger would say only later.
     """
     import wandb
 
+    if offline:
+        os.environ["WANDB_MODE"] = "offline"
     wandb.setup()

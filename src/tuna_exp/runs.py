@@ -134,7 +134,7 @@ def named_apart(records: Sequence[RunRecord]) -> dict[str, str]:
     """Return the digest of each evaluation under a name of its own.
 
     A method that several runs have with one result is one; where results differ, what was asked of
-    only some of the runs is added to the name, as in "tuna_p ranking_loss=dpo".
+    only some of the runs is added to the name, as in "tuna_p dpo" or "tuna_p seed=1".
     """
     asked = Counter(override for record in records for override in set(record.overrides))
     digests: dict[str, set[str]] = {}
@@ -143,13 +143,20 @@ def named_apart(records: Sequence[RunRecord]) -> dict[str, str]:
             digests.setdefault(name, set()).add(digest)
     named: dict[str, str] = {}
     for number, record in enumerate(records):
-        own = [o for o in record.overrides if asked[o] < len(records) and "method=" not in o]
+        differing = [o for o in record.overrides if asked[o] < len(records)]
+        own = [_short(o) for o in differing if not o.startswith("method=")]
         for name, digest in record.evaluated.items():
             apart = name if len(digests[name]) == 1 else " ".join([name, *own])
             if named.get(apart, digest) != digest:
                 apart = f"{apart} run {number}"
             named[apart] = digest
     return named
+
+
+def _short(override: str) -> str:
+    """The part of an override that tells it from others: a word as it is, a number with its key."""
+    key, _, value = override.partition("=")
+    return value if value.isidentifier() else f"{key.rpartition('.')[2]}={value}"
 
 
 def _first_like(baseline: str, names: Sequence[str]) -> str:

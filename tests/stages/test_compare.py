@@ -116,7 +116,7 @@ def test_only_rankings_with_a_truth_are_measured(artifacts: Artifacts) -> None:
         ranked = RankedExample.from_scores(instruction, texts, [1.0, 0.0])
         write_records(artifacts.folders[name] / RANKING, [ranked])
     measured = rankings(Inputs(artifacts.folders), Bootstrap(0.95, 999, 0))
-    assert [(m.name, m.ranker, m.pairs) for m in measured] == [("rank 0", "contextual", 1)]
+    assert [(m.name, m.ranker, m.pairs) for m in measured] == [("0", "contextual", 1)]
     assert measured[0].refusals == {"empty": 3}
 
 

@@ -1,0 +1,254 @@
+"""Whole runs of the command on a random model: data, methods, sweeps, parts of a user's own.
+
+The command runs in this process, in an empty folder, on a few instructions.
+"""
+
+import json
+import logging
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tuna_exp import cli
+from tuna_exp.errors import UserError
+from tuna_exp.runs import RUN_FILE, RunRecord, named_apart, read_runs
+from tuna_exp.store import Store
+
+SMALL = (
+    "model=tiny", "logger=csv", "comparison.tracking=disabled", "comparison.resamples=100",
+    "evaluation.count=8", "evaluation.max_new_tokens=4", "batching.batch_size=4",
+    "sampling.decoding.max_new_tokens=6", "sampling.decoding.responses=2",
+    "sampling.diversity=null", "hydra.run.dir=run", "hydra.sweep.dir=sweep",
+)  # fmt: skip
+Command = Callable[..., int | str | None]
+
+
+@pytest.fixture
+def tuna_exp(
+    tmp_path: Path, tiny_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Command]:
+    """The command with small settings; arguments in, status out."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("TUNA_EXP_ARTIFACTS", raising=False)
+    handlers, level = logging.root.handlers[:], logging.root.level
+
+    def call(*arguments: str) -> int | str | None:
+        small = () if arguments[0] == "compare" else SMALL
+        monkeypatch.setattr(sys, "argv", ["tuna-exp", *small, *arguments])
+        with pytest.raises(SystemExit) as stopped:
+            cli.main()
+        return stopped.value.code
+
+    yield call
+    logging.root.handlers[:] = handlers
+    logging.root.setLevel(level)
+    logging.captureWarnings(False)
+
+
+def stages() -> dict[str, Any]:
+    """The manifests of all finished artifacts by label."""
+    entries = Store(Path("artifacts")).entries()
+    assert {entry.state for entry in entries} == {"finished"}
+    return {str(entry.manifest["label"]): dict(entry.manifest) for entry in entries}
+
+
+def record(folder: str = "run") -> RunRecord:
+    return RunRecord.model_validate_json((Path(folder) / RUN_FILE).read_text())
+
+
+def alpaca(count: int = 10) -> list[dict[str, str]]:
+    return [
+        {"instruction": f"Name a word with {c}.", "input": "", "output": f"{c}at"}
+        for c in "abcdefghij"[:count]
+    ]
+
+
+def test_alpaca_is_ranked_by_the_judge(
+    tuna_exp: Command, capsys: pytest.CaptureFixture[str]
+) -> None:
+    Path("alpaca.json").write_text(json.dumps(alpaca()))
+    status = tuna_exp("dataset=alpaca", "dataset.path=alpaca.json", "dataset.limit=8")
+    assert status == 0 and "Report with plots: " in capsys.readouterr().out
+    done = stages()
+    assert done["sample teacher"]["facts"]["sets"] == 8
+    ranker = done["rank samples of Tuna-p model"]["settings"]["ranker"]
+    assert ranker["ranker"] == "contextual" and set(record().evaluated) == {"base", "sft", "tuna"}
+
+
+def test_nothing_but_our_display_is_on_the_screen(tmp_path: Path, tiny_folder: Path) -> None:
+    """In a process of its own, where libraries are imported in the order of a real run."""
+    command = [sys.executable, "-m", "tuna_exp", *SMALL, "method=sft", "logger=wandb"]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, timeout=120)
+    assert done.returncode == 0, done.stderr
+    assert [line for line in done.stderr.splitlines() if not line.startswith("[")] == []
+    assert done.stdout.count("Report with plots: ") == 1
+    assert "GPU available" in (tmp_path / "run" / "tuna_exp.log").read_text()
+
+
+def test_a_second_run_reuses_all(tuna_exp: Command, capsys: pytest.CaptureFixture[str]) -> None:
+    for _ in range(2):
+        assert tuna_exp("method=sft", "dataset.count=8") == 0
+        said = capsys.readouterr()
+    assert said.err == "[1/1] compare: reused\n" and "Report with plots" in said.out
+    assert "Report" in said.out and Path("run/.hydra/config.yaml").exists()
+
+
+TEMPLATE = (
+    "Below is an instruction that describes a task. Write a response that appropriately completes "
+    "the request.\n\n### Instruction:\n{}\n\n### Response:"
+)
+
+
+def training_row(number: int) -> dict[str, object]:
+    text = TEMPLATE.format(f"Name a word with {number}.")
+    responses = [f"the word {number}", f"no word {number}", "no"]
+    return {"instruction": text, "output": responses, "score": [3, 2, 1], "id": number}
+
+
+def raw_row(number: int) -> dict[str, object]:
+    texts = {"text": ["one", "two"], "avg_token_prob": [0.5, 0.4], "length": [3, 2]}
+    return {"orig": alpaca()[number], "logprob": [-2.0, -9.0], **texts}
+
+
+@pytest.mark.parametrize("row", [training_row, raw_row])
+def test_a_published_ranking_is_used(
+    row: Callable[[int], dict[str, object]], tuna_exp: Command
+) -> None:
+    Path("released.json").write_text("\n".join(json.dumps(row(number)) for number in range(6)))
+    status = tuna_exp("dataset=tuna_release", "dataset.path=released.json", "method=tuna_p")
+    done = stages()
+    assert status == 0 and "sample teacher" not in done
+    published = done["take over published ranking"]
+    assert done["train Tuna-p"]["inputs"]["ranking"]["digest"] == published["digest"]
+    assert published["facts"]["ordered_sets"] == 6
+
+
+def test_methods_by_list_low_rank_and_a_random_teacher(tuna_exp: Command) -> None:
+    status = tuna_exp(
+        "method=[sft,tuna_p]", "lora=lora", "lora.rank=2", "ranker@teacher_ranker=random"
+    )
+    assert status == 0 and set(record().evaluated) == {"base", "sft", "tuna_p"}
+    done = stages()
+    assert done["rank teacher's samples"]["settings"]["ranker"]["ranker"] == "RandomRanker"
+    assert done["train SFT"]["settings"]["model"]["lora"]["rank"] == 2
+
+
+def test_a_sweep_ends_in_one_comparison_and_a_bad_job_stops_no_other(
+    tuna_exp: Command, capsys: pytest.CaptureFixture[str]
+) -> None:
+    losses = "ranking_loss=tuna,dpo"
+    assert tuna_exp("-m", "method=tuna_p", losses, "objective.tuna_p.epochs=1,0") == 2
+    said = capsys.readouterr()
+    assert said.out.count("Report with plots") == 1
+    assert "2 job(s) of the sweep failed; the others are finished" in said.err
+    assert "job 3 (ranking_loss=dpo objective.tuna_p.epochs=0): 1 setting" in said.err
+    names = named_apart(read_runs([Path("sweep")]))
+    assert list(names) == ["base", "sft", "tuna_p tuna", "tuna_p dpo"]
+    assert tuna_exp("compare", "runs=sweep/0,sweep/2") == 0
+    assert "tuna_p dpo" in capsys.readouterr().out
+
+
+OWN = """
+from dataclasses import dataclass
+from torch import Tensor
+from tuna_exp.losses.callbacks import Ranked, RankingLoss
+from tuna_exp.rankers.base import ScoreRanker
+from tuna_exp.records import CandidateSet, Instruction
+
+class Longest(ScoreRanker):
+    def __init__(self, weight: float) -> None:
+        self.weight = weight
+
+    def scores(self, candidates: CandidateSet) -> list[float]:
+        return [self.weight * len(c.text) for c in candidates.candidates]
+
+class Squared(RankingLoss):
+    def __init__(self, scale: float) -> None:
+        super().__init__(length_exponent=1.0)
+        self.scale = scale
+
+    def per_example(self, ranked: Ranked) -> Tensor:
+        return self.scale * (ranked.score_BN**2).sum(1)
+
+@dataclass(frozen=True)
+class Colours:
+    count: int
+
+    def load(self) -> list[Instruction]:
+        texts = [f"Name colour {i}." for i in range(self.count)]
+        return [Instruction(id=t, instruction=t, reference="red") for t in texts]
+
+    def digest(self) -> dict[str, object]:
+        return {"dataset": "colours", "count": self.count}
+"""
+
+
+@pytest.fixture
+def own_parts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A module of the user's own, importable, and a folder with an option for each of its parts."""
+    (tmp_path / "own_parts.py").write_text(OWN)
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.delitem(sys.modules, "own_parts", raising=False)
+    parts = {"dataset": ("Colours", "count: 6"), "ranker": ("Longest", "weight: 1.0")}
+    for group, (name, setting) in {**parts, "ranking_loss": ("Squared", "scale: 0.5")}.items():
+        path = tmp_path / "own" / group / "mine.yaml"
+        path.parent.mkdir(parents=True)
+        path.write_text(f"_target_: own_parts.{name}\n{setting}\n")
+
+
+@pytest.mark.usefixtures("own_parts")
+def test_parts_of_the_users_own(tuna_exp: Command, capsys: pytest.CaptureFixture[str]) -> None:
+    mine = ("--config-dir", "own", "dataset=mine", "ranker=mine", "ranking_loss=mine")
+    assert tuna_exp("method=tuna_c", *mine) == 0
+    done = stages()
+    ranker = done["rank samples of SFT model"]["settings"]["ranker"]
+    assert ranker == {"ranker": "Longest", "weight": 1}
+    loss = done["train Tuna-c"]["settings"]["objective"]["ranking_loss"]
+    assert loss == {"_target_": "own_parts.Squared", "scale": 0.5}
+    capsys.readouterr()
+    assert tuna_exp(*mine, "dataset.count=x", "ranker.weight=heavy") == 2
+    assert "2 setting(s) cannot be used" in capsys.readouterr().err
+
+
+def run_of(evaluated: dict[str, str], *overrides: str) -> RunRecord:
+    return RunRecord(artifacts="a", comparison="c", evaluated=evaluated, overrides=overrides)
+
+
+def test_methods_of_several_runs_are_named_apart() -> None:
+    """Equal results are one; a name that stands for two gets what was asked of its run alone."""
+    runs = [
+        run_of({"base": "b", "sft": "s0", "tuna": "t0"}, "seed=0", "model=tiny", "method=tuna"),
+        run_of({"base": "b", "sft": "s1", "dpo": "d"}, "seed=1", "model=tiny", "method=dpo"),
+    ]
+    expected = {"base": "b", "sft seed=0": "s0", "sft seed=1": "s1", "tuna": "t0", "dpo": "d"}
+    assert named_apart(runs) == expected
+
+
+def test_runs_that_nothing_tells_apart_are_numbered() -> None:
+    assert named_apart([run_of({"sft": "x"}), run_of({"sft": "y"})]) == {
+        "sft": "x",
+        "sft run 1": "y",
+    }
+
+
+def test_a_run_file_that_is_broken_is_named(tmp_path: Path) -> None:
+    (tmp_path / RUN_FILE).write_text('{"artifacts": ')
+    with pytest.raises(UserError, match="run.json cannot be read: .* Cure: run its experiment"):
+        read_runs([tmp_path])
+
+
+def test_comparing_runs_whose_artifacts_are_gone(
+    tuna_exp: Command, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert tuna_exp("method=sft", "dataset.count=8") == 0
+    store = Store(Path("artifacts"))
+    for entry in store.entries():
+        if entry.manifest["stage"] == "train":
+            store.remove(entry)
+    capsys.readouterr()
+    assert tuna_exp("compare", "runs=run") == 2
+    assert "is gone from" in capsys.readouterr().err
