@@ -1,3 +1,3 @@
-"""tuna_exp: does ranking feedback make an instruction-tuned model better, which kind, and at what cost?"""
+"""Does ranking feedback make an instruction-tuned model better, which kind, and at what cost?"""
 
 __version__ = "0.1.0"

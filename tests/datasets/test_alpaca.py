@@ -7,10 +7,10 @@ import time
 from pathlib import Path
 
 import pytest
-from datasets import Dataset
 from hypothesis import given
 from hypothesis import strategies as st
 
+from datasets import Dataset
 from tuna_exp.datasets.alpaca import AlpacaDataset
 from tuna_exp.errors import DataError, UserError
 

@@ -4,8 +4,8 @@ import json
 from pathlib import Path
 
 import pytest
-from datasets import Dataset, DatasetDict
 
+from datasets import Dataset, DatasetDict
 from tuna_exp.datasets.hub import HubDataset
 from tuna_exp.errors import ConfigError, DataError, UserError
 

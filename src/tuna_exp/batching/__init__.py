@@ -1,1 +1,1 @@
-"""From ranked examples to batches: tokens, layouts (padded, shared prompt), the order of training."""
+"""From ranked examples to batches: tokens, layouts (padded, shared prompt), order of training."""
