@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-slow check format lock wheel clean
+.PHONY: help demo record test test-slow check format lock wheel clean
 
 help:  ## Show the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -18,6 +18,10 @@ $(READY): requirements.lock pyproject.toml
 
 demo: $(READY)  ## Run the whole Tuna ablation on the embedded model (ten minutes on two cores)
 	$(BIN)/tuna-exp experiment=demo
+
+record: $(READY)  ## Run the demo and keep its table in experiments/demo and the README
+	$(BIN)/tuna-exp experiment=demo hydra.run.dir=runs/demo
+	$(BIN)/python experiments/record.py runs/demo demo
 
 test: $(READY)  ## Run the tests
 	$(BIN)/python -m pytest -m "not slow"

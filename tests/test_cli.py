@@ -59,7 +59,7 @@ BAD = {
     "objective.mle_onn=best": "Did you mean 'objective.mle_on'?",
     "top_p=0.5": r"Did you mean '(sampling|ranker).decoding.top_p'",
     "foo.bar=3": r"'foo.bar' is not a key or a group. Groups: batching.*\+foo.bar=",
-    "lora.rank=3": "is a key of lora=lora, which is not chosen. Cure: add lora=lora",
+    "lora.rank=3": "is a key of lora=lora, which is not chosen. Cure: choose it",
     "+dataset.count=3": "there is such a key already. Cure: leave out the +",
     "+model=tiny": "chosen already. Cure: leave out the +",
     "+seeed=3": "seeed is not a setting of anything. Did you mean 'seed'?",
@@ -76,6 +76,7 @@ BAD = {
     "seed=${nowhere}": "seed=.*nowhere.* not found",
     # Words that are no overrides.
     "comprae": "neither a command nor KEY=VALUE. Did you mean 'compare'?",
+    "seed=1 compare": "the command compare must be the first word",
     "--foo": "unrecognized arguments: --foo",
     "--multirun --cfg job": "only one works at a time",
     "--config-dir nowhere": "there is no such folder",
@@ -198,9 +199,11 @@ def test_secrets_are_refused_before_anything_is_written(
     assert "hunter2" not in out + err and left_behind(tmp_path) == []
 
 
-def test_an_option_in_a_users_folder_is_offered(tuna_exp: Command) -> None:
+def test_options_and_keys_of_a_users_folder_are_offered(tuna_exp: Command) -> None:
     Path("own/dataset").mkdir(parents=True)
-    Path("own/dataset/mine.yaml").write_text("_target_: x.Y\n")
+    Path("own/dataset/mine.yaml").write_text("_target_: x.Y\nlength: 3\n")
+    said = tuna_exp("-cd", "own", "dataset=mine", "dataset.lenght=3")[2]
+    assert_told(said, "Did you mean 'dataset.length'")
     assert_told(
         tuna_exp("-cd", "own", "dataset=mien")[2], "Did you mean 'mine'.*mine, tuna_release"
     )

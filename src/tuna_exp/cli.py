@@ -43,6 +43,10 @@ CURES = {
     errno.EEXIST: f"move the file away that is where a folder should be, or {_ELSEWHERE}",
 }
 OFFLINE = "logger.wandb.offline=true comparison.tracking=offline"
+SMALLER = (
+    "batching.micro_batch_positions (the result stays the same), sampling.batch_size or "
+    "evaluation.batch_size"
+)
 COMPARE = (
     "usage: tuna-exp compare runs=FOLDER[,FOLDER...]\n\nCompare the methods of finished runs.\n"
 )
@@ -77,13 +81,21 @@ def words(error: Exception | KeyboardInterrupt, arguments: Sequence[str]) -> tup
         return str(known), USER_ERROR
     if isinstance(error, COMPOSITION_ERRORS) or _is_hydras(error):
         return explained(error, SETTINGS, arguments), USER_ERROR
+    told = outside(error)
+    return (told, USER_ERROR) if told else (our_fault(error), OUR_FAULT)
+
+
+def outside(error: Exception) -> str | None:
+    """Return the words for a failure of the disk, of memory or of the tracker; None for others."""
+    reason = " ".join(str(error).split())[:300]
     if isinstance(error, OSError) and error.errno in CURES:
         place = f"{error.filename}: " if error.filename else ""
-        return f"{place}{error.strerror}. Cure: {CURES[error.errno]}.", USER_ERROR
+        return f"{place}{error.strerror}. Cure: {CURES[error.errno]}."
+    if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":
+        return f"out of memory: {reason} Cure: lower {SMALLER}."
     if type(error).__module__.startswith("wandb."):
-        reason = " ".join(str(error).split())
-        return f"W&B refused the run: {reason} Cure: `wandb login`, or {OFFLINE}.", USER_ERROR
-    return our_fault(error), OUR_FAULT
+        return f"W&B refused the run: {reason} Cure: `wandb login`, or {OFFLINE}."
+    return None
 
 
 def _is_hydras(error: BaseException) -> bool:
@@ -170,27 +182,34 @@ def job(tell: Callable[[Exception], None], asked: Sequence[str]) -> Callable[[Di
         # Not iterated over: an override with an interpolation would be resolved.
         listed: Any = OmegaConf.to_container(settings.overrides.task)
         overrides = tuple(map(str, listed))
-        own = tuple(o for o in overrides if o not in asked) or overrides
-        sweeping = settings.mode == RunMode.MULTIRUN
-        (output / FAILURE_FILE).unlink(missing_ok=True)
-        if sweeping:
-            sys.stderr.write(f"job {settings.job.num}: {' '.join(own)}\n")
+        if settings.mode == RunMode.MULTIRUN:
+            own = tuple(o for o in overrides if o not in asked) or overrides
+            sweep_job(config, output, overrides, settings.job.num, own)
+            return
         try:
-            run_experiment(config, SETTINGS, output, overrides, show=not sweeping)
+            run_experiment(config, SETTINGS, output, overrides, show=True)
         except Exception as error:
-            if not sweeping:
-                with suppress(OSError):  # the folder of a run that never began, and that of its day
-                    output.rmdir()
-                    output.parent.rmdir()
-                tell(error)
-                return
-            message, status = words(error, overrides)
-            failure = Failure(
-                number=settings.job.num,
-                overrides=own,
-                message=message,
-                status=status,
-            )
-            write_failure(output, failure)
+            with suppress(OSError):  # the folder of a run that never began, and that of its day
+                output.rmdir()
+                output.parent.rmdir()
+            tell(error)
 
     return run_job
+
+
+def sweep_job(
+    config: DictConfig,
+    output: Path,
+    overrides: tuple[str, ...],
+    number: int,
+    own: tuple[str, ...],
+) -> None:
+    """Run one job of a sweep; `own` are the overrides that tell it from the others."""
+    (output / FAILURE_FILE).unlink(missing_ok=True)
+    sys.stderr.write(f"job {number}: {' '.join(own)}\n")
+    try:
+        run_experiment(config, SETTINGS, output, overrides, show=False)
+    except Exception as error:
+        message, status = words(error, overrides)
+        failure = Failure(number=number, overrides=own, message=message, status=status)
+        write_failure(output, failure)

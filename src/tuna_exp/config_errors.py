@@ -39,6 +39,8 @@ def check_arguments(
     """
     for override in parsed.overrides:
         key, equals, _ = override.partition("=")
+        if override in commands:
+            raise ConfigError(f"the command {override} must be the first word. Cure: put it there.")
         if not equals and not key.startswith("~"):
             raise ConfigError(
                 f"'{override}' is neither a command nor KEY=VALUE.{nearest(override, commands)} "
@@ -54,10 +56,10 @@ def check_arguments(
             "and --resolve only with --cfg. Cure: leave the others out."
         )
     if parsed.config_dir is not None:
-        check_folder(Path(parsed.config_dir))
+        check_own_options(Path(parsed.config_dir))
 
 
-def check_folder(folder: Path) -> None:
+def check_own_options(folder: Path) -> None:
     """Raise ConfigError where the YAML of a user's folder does not parse or holds a secret."""
     if not folder.is_dir():
         beside = [p.name for p in folder.parent.iterdir()] if folder.parent.is_dir() else []
@@ -136,37 +138,38 @@ def _unknown_option(group: str, option: str, text: str, settings: Path) -> str:
 
 def _unknown_key(key: str, settings: Path, arguments: Sequence[str]) -> str:
     """Say that there is no such key or group, and which was meant."""
-    groups = sorted(path.name for path in settings.iterdir() if path.is_dir())
     path = key.partition("=")[0]
     if "@" in path:
-        near = nearest(path, [*groups, "ranker@teacher_ranker"])
         return (
-            f"'{path}' is not chosen anywhere.{near} Cure: to add a part, put a + in front, as in "
-            f"+{path}=OPTION."
+            f"'{path}' is not chosen anywhere.{nearest(path, ['ranker@teacher_ranker'])} Cure: to "
+            f"add a part, put a + in front, as in +{path}=OPTION."
         )
-    elsewhere = owners(path, settings)
     keys = chosen_keys(settings, arguments, path)
+    elsewhere = owners(path, settings)
     if elsewhere and path not in keys:
         return (
-            f"'{path}' is a key of {' and '.join(elsewhere)}, which is not chosen. Cure: add "
-            f"{elsewhere[0]}, or leave {path} out."
+            f"'{path}' is a key of {' or '.join(elsewhere)}, which is not chosen. Cure: choose "
+            f"it, or leave {path} out."
         )
     group = path.partition(".")[0]
-    if str(keys.get(group)).startswith("${") and group != path:
+    if group != path and str(keys.get(group)).startswith("${"):
         same_as = str(keys[group])[2:-1]
         return (
             f"'{path}': {group} is the same as {same_as}. Cure: make it a part of its own first, "
             f"+{same_as}@{group}=OPTION."
         )
-    same = [k for k in keys if k.rpartition(".")[2] == path.rpartition(".")[2]]
-    near = nearest(path, [*keys, *groups])
-    if same and "." not in path:
-        near = f" Did you mean {' or '.join(map(repr, same[:3]))}?"
-    hint = "" if near else f" Groups: {', '.join(groups)}."
+    groups = sorted(path.name for path in settings.iterdir() if path.is_dir())
+    near = _nearest_key(path, [*keys, *groups]) or f" Groups: {', '.join(groups)}."
     return (
-        f"'{path}' is not a key or a group.{near}{hint} `tuna-exp --cfg job` shows all keys; an "
-        f"argument that a class takes and no YAML file lists is added with +{path}=..."
+        f"'{path}' is not a key or a group.{near} `tuna-exp --cfg job` shows all keys; an argument "
+        f"that a class takes and no YAML file lists is added with +{path}=..."
     )
+
+
+def _nearest_key(path: str, keys: Sequence[str]) -> str:
+    """Return " Did you mean ...?"; a last part alone stands for every key that ends in it."""
+    same = [repr(key) for key in keys if key.rpartition(".")[2] == path]
+    return f" Did you mean {' or '.join(same[:3])}?" if same else nearest(path, keys)
 
 
 def owners(path: str, settings: Path) -> list[str]:
@@ -179,7 +182,9 @@ def owners(path: str, settings: Path) -> list[str]:
 def chosen_keys(settings: Path, arguments: Sequence[str], without: str) -> dict[str, Any]:
     """Return the values by dotted key that the other arguments compose, or else the defaults."""
     others = [a for a in arguments if "=" in a and not a.startswith(("-", "hydra.", without))]
-    for overrides in (others, []):
+    folder = own_folder(arguments)
+    path = [f"hydra.searchpath=[file://{folder.absolute()}]"] if folder else []
+    for overrides in ([*path, *others], []):
         try:
             with initialize_config_dir(str(settings), version_base="1.3"):
                 config = compose("config", overrides)
@@ -188,6 +193,15 @@ def chosen_keys(settings: Path, arguments: Sequence[str], without: str) -> dict[
         content = OmegaConf.to_container(config)
         return dict(dotted(content, "")) if isinstance(content, dict) else {}
     return {}
+
+
+def own_folder(arguments: Sequence[str]) -> Path | None:
+    """Return what follows --config-dir on a command line, if it is there."""
+    for argument, following in zip(arguments, [*arguments[1:], ""], strict=True):
+        flag, _, value = argument.partition("=")
+        if flag in ("-cd", "--config-dir"):
+            return Path(value or following)
+    return None
 
 
 def dotted(content: dict[Any, Any], prefix: str) -> Iterator[tuple[str, Any]]:

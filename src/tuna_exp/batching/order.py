@@ -52,9 +52,18 @@ class Order:
         return steps
 
     def micro_batches(self, step: list[int], rank: int) -> list[list[int]]:
-        """Split one step: the `accumulate` micro-batches that the device `rank` computes."""
+        """Split one step in its order: the `accumulate` micro-batches that device `rank` computes."""
         parts = self.accumulate * self.devices
-        return [step[part::parts] for part in range(rank, parts, self.devices)]
+        bounds = [len(step) * part // parts for part in range(parts + 1)]
+        return [step[bounds[p] : bounds[p + 1]] for p in range(rank, parts, self.devices)]
+
+
+def by_size(step: list[int], examples: list[TokenizedExample]) -> list[int]:
+    """Put a step's examples in order of size, so that a micro-batch is padded little.
+
+    The loss does not depend on how a step is split, only on what is in it.
+    """
+    return sorted(step, key=lambda index: examples[index].tokens)
 
 
 def fewest_micro_batches(
@@ -77,7 +86,7 @@ def fewest_micro_batches(
             part
             for step in tried.steps(len(examples))
             for rank in range(order.devices)
-            for part in tried.micro_batches(step, rank)
+            for part in tried.micro_batches(by_size(step, examples), rank)
         )
         if all(positions(part) <= budget for part in parts):
             return accumulate
@@ -96,7 +105,7 @@ class PlannedBatches(Dataset[RankedBatch]):
         self.plan = [
             (step, part)
             for step in order.steps(len(examples))
-            for part in order.micro_batches(step, rank)
+            for part in order.micro_batches(by_size(step, examples), rank)
         ]
 
     def __len__(self) -> int:

@@ -1,0 +1,99 @@
+"""Whole runs of the real command that are killed, or that meet another run of the same."""
+
+import csv
+import os
+import random
+import re
+import subprocess
+import sys
+import time
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from tuna_exp.store import Store
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
+COMMAND = [sys.executable, "-m", "tuna_exp", "experiment=tiny"]
+STEPS = 18
+ROUNDS = 10
+
+
+def start(folder: Path, said: Path, cache: Path) -> subprocess.Popen[bytes]:
+    """Start the command in a folder; its display is appended to a file."""
+    folder.mkdir(exist_ok=True)
+    environment = {**os.environ, "TUNA_EXP_CACHE": str(cache), "OMP_NUM_THREADS": "1"}
+    environment.pop("TUNA_EXP_ARTIFACTS", None)
+    with said.open("ab") as display:
+        return subprocess.Popen(
+            COMMAND, cwd=folder, stderr=display, stdout=subprocess.DEVNULL, env=environment
+        )
+
+
+def wait_for_work(child: subprocess.Popen[bytes], said: Path) -> None:
+    """Return when the command shows its first step, or has ended."""
+    before = said.stat().st_size
+    while child.poll() is None and said.stat().st_size == before:
+        time.sleep(0.01)
+
+
+def table(folder: Path) -> list[dict[str, str]]:
+    """The rows of the one comparison in a folder, without the time that each method took."""
+    (path,) = folder.glob("artifacts/compare/*/table.csv")
+    rows = list(csv.DictReader(path.open(encoding="utf-8")))
+    assert len(rows) > 4
+    return [{key: row[key] for key in row if "seconds" not in key} for row in rows]
+
+
+def assert_each_step_done_once(folder: Path, *displays: Path) -> None:
+    """One finished artifact per step, nothing left open, and no step told as done twice."""
+    entries = Store(folder / "artifacts").entries()
+    assert [entry.state for entry in entries] == ["finished"] * STEPS
+    lines = [line for display in displays for line in display.read_text().splitlines()]
+    done = Counter(
+        found[1] for line in lines if (found := re.match(r"\[.*?\] (.*): done in", line))
+    )
+    assert set(done.values()) == {1} and set(done) <= {e.manifest["label"] for e in entries}
+
+
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    """The folder of a run that nobody disturbed, and the cache that holds the tiny model."""
+    folder = tmp_path_factory.mktemp("undisturbed")
+    cache = tmp_path_factory.mktemp("cache")
+    assert start(folder, folder / "said", cache).wait(timeout=300) == 0
+    assert_each_step_done_once(folder, folder / "said")
+    return folder, cache
+
+
+def test_a_run_killed_at_random_moments_ends_the_same(
+    undisturbed: tuple[Path, Path], tmp_path: Path
+) -> None:
+    luck = random.Random(0)
+    folder, said = tmp_path / "killed", tmp_path / "said"
+    for _ in range(ROUNDS):
+        said.touch()
+        child = start(folder, said, undisturbed[1])
+        wait_for_work(child, said)
+        time.sleep(luck.uniform(0.0, 1.5))
+        child.kill()
+        child.wait()
+    assert start(folder, said, undisturbed[1]).wait(timeout=300) == 0
+    assert table(folder) == table(undisturbed[0])
+    assert_each_step_done_once(folder, said)
+    entries = Store(folder / "artifacts").entries()
+    assert sum(entry.manifest["attempts"] for entry in entries) > STEPS, "no kill hit a step"
+
+
+def test_two_equal_runs_at_once_share_the_work(
+    undisturbed: tuple[Path, Path], tmp_path: Path
+) -> None:
+    displays = [tmp_path / "said-0", tmp_path / "said-1"]
+    children = [start(tmp_path / "both", display, undisturbed[1]) for display in displays]
+    assert [child.wait(timeout=600) for child in children] == [0, 0]
+    assert table(tmp_path / "both") == table(undisturbed[0])
+    assert_each_step_done_once(tmp_path / "both", *displays)
+    entries = Store(tmp_path / "both" / "artifacts").entries()
+    assert [entry.manifest["attempts"] for entry in entries] == [1] * STEPS
+    assert len(list((tmp_path / "both").glob("runs/*/*/run.json"))) == 2
