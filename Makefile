@@ -16,7 +16,7 @@ $(READY): requirements.lock pyproject.toml
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --editable .
 	@touch $@
 
-demo: $(READY)  ## Run the whole Tuna ablation on the embedded model (ten minutes on two cores)
+demo: $(READY)  ## Run the whole Tuna ablation on the embedded model
 	$(BIN)/tuna-exp experiment=demo
 
 record: $(READY)  ## Run the demo and keep its table in experiments/demo and the README

@@ -35,7 +35,7 @@ def check_arguments(
     """Raise ConfigError for what Hydra would not tell in words, before it writes anything.
 
     A word that is neither a command nor an override, a secret in an override or in a YAML file of
-    `--config-dir`, YAML that does not parse, flags that exclude each other.
+    the user's folder, YAML that does not parse, flags that exclude each other.
     """
     for override in parsed.overrides:
         key, equals, _ = override.partition("=")
@@ -55,8 +55,8 @@ def check_arguments(
             f"{' '.join(arguments)}: of --run, --multirun, --cfg, --info only one works at a time, "
             "and --resolve only with --cfg. Cure: leave the others out."
         )
-    if parsed.config_dir is not None:
-        check_own_options(Path(parsed.config_dir))
+    for folder in filter(None, (parsed.config_dir, parsed.config_path)):
+        check_own_options(Path(folder))
 
 
 def check_own_options(folder: Path) -> None:
@@ -64,7 +64,7 @@ def check_own_options(folder: Path) -> None:
     if not folder.is_dir():
         beside = [p.name for p in folder.parent.iterdir()] if folder.parent.is_dir() else []
         raise ConfigError(
-            f"--config-dir {folder}: there is no such folder.{nearest(folder.name, beside)} Cure: "
+            f"{folder}: there is no such folder.{nearest(folder.name, beside)} Cure: "
             "give a folder with a subfolder per group, as in FOLDER/dataset/mine.yaml."
         )
     for path in sorted(folder.rglob("*.yaml")):

@@ -126,6 +126,7 @@ RULES: Mapping[str, Any] = {
     "enable_model_summary": bool,
     "use_distributed_sampler": bool,
     "offline": bool,
+    "flush_logs_every_n_steps": Positive,
 }
 
 

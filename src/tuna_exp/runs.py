@@ -79,7 +79,7 @@ def show_comparison(artifact: Artifact) -> None:
     """Print a comparison and where its report lies."""
     from tuna_exp.stages.compare import TABLE
 
-    console = Console()
+    console = Console(highlight=False)
     console.print(Text.from_ansi((artifact.folder / TABLE).read_text(encoding="utf-8")))
     console.print(f"Report with plots: {artifact.folder / 'report.html'}", soft_wrap=True)
 

@@ -52,7 +52,7 @@ class Order:
         return steps
 
     def micro_batches(self, step: list[int], rank: int) -> list[list[int]]:
-        """Split one step in its order: the `accumulate` micro-batches that device `rank` computes."""
+        """Split one step in its order into the micro-batches that the device `rank` computes."""
         parts = self.accumulate * self.devices
         bounds = [len(step) * part // parts for part in range(parts + 1)]
         return [step[bounds[p] : bounds[p + 1]] for p in range(rank, parts, self.devices)]
