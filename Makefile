@@ -3,6 +3,8 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+# These run the command in their own process, away from the handlers that libraries leave on the streams.
+COMMAND_TESTS := tests/test_cli.py tests/test_config.py tests/test_runs.py
 
 .DEFAULT_GOAL := help
 .PHONY: help demo record test test-slow check format lock wheel clean
@@ -24,7 +26,8 @@ record: $(READY)  ## Run the demo and keep its table in experiments/demo and the
 	$(BIN)/python experiments/record.py runs/demo demo
 
 test: $(READY)  ## Run the tests
-	$(BIN)/python -m pytest -m "not slow"
+	$(BIN)/python -m pytest -m "not slow" $(addprefix --ignore=,$(COMMAND_TESTS))
+	$(BIN)/python -m pytest -m "not slow" $(COMMAND_TESTS)
 
 test-slow: $(READY)  ## Run the tests that take minutes: kills at random moments, the wheel in an empty environment
 	$(BIN)/python -m pytest -m slow
