@@ -35,6 +35,8 @@ def tuna_exp(
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("TUNA_EXP_ARTIFACTS", raising=False)
     handlers, level = logging.root.handlers[:], logging.root.level
+    # When Hydra sets logging up, absl closes the stream it was imported under: pytest's own.
+    monkeypatch.setattr("absl.logging.PythonHandler.close", logging.Handler.close)
 
     def call(*arguments: str) -> int | str | None:
         small = () if arguments[0] == "compare" else SMALL

@@ -15,7 +15,6 @@ from omegaconf import DictConfig, OmegaConf
 
 from tuna_exp.config_types import check_config
 from tuna_exp.errors import ConfigError, UserError
-from tuna_exp.memory import keep_freed_memory
 from tuna_exp.quiet import quiet_libraries, quiet_lightning, quiet_tracker
 from tuna_exp.records import Instruction
 
@@ -57,7 +56,6 @@ def run_experiment(
     # Threads that wait without spinning: where others use the cores too, spinning made a small
     # product ten times slower; where none do, the difference is within the noise.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-    keep_freed_memory()
     quiet_libraries()  # first, as the check may import a module of the user's, and that torch
     check_config(config, settings)
     check_folder(Path(config.artifacts), "artifacts")
