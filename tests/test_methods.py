@@ -16,9 +16,16 @@ from tuna_exp.plan import Step, in_order
 from tuna_exp.records import Instruction, RankedExample
 
 Recipe = Callable[[Lab], Step]
-TUNA = ["train Tuna-p", "sample Tuna-p model", "rank samples of Tuna-p model"]
-TEACHER = ["train SFT", "sample teacher", "rank teacher's samples"]
-STUDENT = ["train SFT", "sample SFT model", "rank samples of SFT model"]
+SFT = ["tokenise instructions", "train SFT"]
+TEACHER = [*SFT, "sample teacher", "rank teacher's samples", "tokenise teacher's samples"]
+SAMPLED = ["sample SFT model", "rank samples of SFT model", "tokenise samples of SFT model"]
+STUDENT = [*SFT, *SAMPLED]
+TUNA = [
+    "train Tuna-p",
+    "sample Tuna-p model",
+    "rank samples of Tuna-p model",
+    "tokenise samples of Tuna-p model",
+]
 ABLATION: dict[str, Recipe] = {
     "sft": methods.sft,
     "tuna_p": methods.tuna_p,
@@ -46,7 +53,7 @@ def digests(recipe: Recipe, made: Lab) -> dict[str, str]:
 @pytest.mark.parametrize(
     "name, stages",
     [
-        ("sft", ["train SFT"]),
+        ("sft", SFT),
         ("tuna_p", [*TEACHER, "train Tuna-p"]),
         ("tuna_c", [*STUDENT, "train Tuna-c"]),
         ("tuna", [*TEACHER, *TUNA, "train Tuna-c (Tuna)"]),
@@ -57,23 +64,24 @@ def test_the_stages_of_a_recipe(name: str, stages: list[str]) -> None:
 
 
 def test_equal_stages_are_done_once() -> None:
-    """Of 1 + 4 + 4 + 7 stages SFT is shared by all and the way to Tuna-p by the last two."""
+    """Of 2 + 6 + 6 + 10 stages SFT is shared by all and the way to Tuna-p by the last two."""
     steps = in_order([recipe(lab()) for recipe in ABLATION.values()])
     assert labels(steps) == [
         *(*TEACHER, "train Tuna-p"),
-        *(*STUDENT[1:], "train Tuna-c"),
+        *(*SAMPLED, "train Tuna-c"),
         *(*TUNA[1:], "train Tuna-c (Tuna)"),
     ]
 
 
 def test_every_model_starts_from_the_one_it_is_said_to() -> None:
     tuna = methods.tuna(lab())
-    tuna_p, ranking = tuna.inputs["model"], tuna.inputs["ranking"]
+    tuna_p, ranking = tuna.inputs["model"], tuna.inputs["tokens"].inputs["ranking"]
     assert ranking.inputs["candidates"].inputs["model"].digest == tuna_p.digest
     assert tuna_p.digest == methods.tuna_p(lab()).digest
     assert tuna_p.inputs["model"].digest == methods.sft(lab()).digest
     assert methods.tuna_c(lab()).inputs["model"].digest == methods.sft(lab()).digest
-    assert not tuna_p.inputs["ranking"].inputs["candidates"].inputs  # the teacher's own answers
+    teachers = tuna_p.inputs["tokens"].inputs["ranking"].inputs["candidates"]
+    assert not teachers.inputs  # its own answers
 
 
 def test_a_comparison_holds_base_and_sft_beside_the_methods() -> None:
@@ -92,18 +100,20 @@ def published() -> Lab:
 
 
 def test_a_published_ranking_replaces_the_first_ranking(published: Lab) -> None:
-    taken = "take over published ranking"
-    assert labels(in_order([methods.sft(published)])) == ["train SFT"]
+    taken = [*SFT, "take over published ranking", "tokenise published ranking"]
+    assert labels(in_order([methods.sft(published)])) == SFT
     for recipe, name in ((methods.tuna_p, "Tuna-p"), (methods.tuna_c, "Tuna-c")):
-        assert labels(in_order([recipe(published)])) == ["train SFT", taken, f"train {name}"]
-    stages = ["train SFT", taken, *TUNA, "train Tuna-c (Tuna)"]
+        assert labels(in_order([recipe(published)])) == [*taken, f"train {name}"]
+    stages = [*taken, *TUNA, "train Tuna-c (Tuna)"]
     assert labels(in_order([methods.tuna(published)])) == stages
 
 
-TRAINED = {"train Tuna-p", *TUNA[1:], "train Tuna-c (Tuna)"}  # what comes after Tuna-p's training
-STUDIED = {"sample Tuna-p model", "rank samples of Tuna-p model", "train Tuna-c (Tuna)"}
+TRAINED = {*TUNA, "train Tuna-c (Tuna)"}  # Tuna-p's training and what comes after it
+STUDIED = {*TUNA[1:], "train Tuna-c (Tuna)"}
+READ = {"tokenise teacher's samples"}
 EVERYTHING = {*TEACHER, *TRAINED}
-FROM_SFT = EVERYTHING - {"sample teacher", "rank teacher's samples"}
+FROM_TEACHER = EVERYTHING - {*SFT}
+FROM_SFT = EVERYTHING - {"tokenise instructions", *TEACHER[2:]}
 
 
 @pytest.mark.parametrize(
@@ -111,23 +121,24 @@ FROM_SFT = EVERYTHING - {"sample teacher", "rank teacher's samples"}
     [
         ("ranking_loss.margin=0.2", TRAINED),
         ("ranking_loss=dpo", TRAINED),
-        ("objective.mle_on=best", TRAINED),
-        ("objective.use_unordered=false", TRAINED),
+        ("objective.mle_on=best", TRAINED | READ),
+        ("objective.use_unordered=false", TRAINED | READ),
+        ("batching.workers=2", set()),
         ("objective.tuna_p.learning_rate=1e-4", TRAINED),
         ("objective.tuna_c.epochs=2", {"train Tuna-c (Tuna)"}),
         ("objective.sft.epochs=2", FROM_SFT),
         ("optimizer=adamw", FROM_SFT),
-        ("batching.max_length=256", FROM_SFT),
+        ("batching.max_length=256", FROM_SFT | READ | {"tokenise instructions"}),
         ("lora=lora", FROM_SFT),
         ("trainer.precision=bf16-true", FROM_SFT),
         ("seed=1", FROM_SFT),
-        ("model.dtype=bfloat16", EVERYTHING),
+        ("model.dtype=bfloat16", EVERYTHING - {"tokenise instructions"}),
         ("model.source.seed=1", EVERYTHING),
         ("model.system_prompt=Hi", EVERYTHING),
         ("dataset.count=23", EVERYTHING),
-        ("teacher_ranker.length_exponent=0", TRAINED | {"rank teacher's samples"}),
-        ("teacher.examples=[{instruction: a, reference: b}]", EVERYTHING - {"train SFT"}),
-        ("sampling.diversity=null", EVERYTHING - {"train SFT"}),
+        ("teacher_ranker.length_exponent=0", TRAINED | READ | {"rank teacher's samples"}),
+        ("teacher.examples=[{instruction: a, reference: b}]", FROM_TEACHER),
+        ("sampling.diversity=null", FROM_TEACHER),
         ("ranker=random", STUDIED - {"sample Tuna-p model"}),
         ("objective.gradient_share_every=0", set()),
         ("objective.checkpoint_minutes=9", set()),
@@ -148,7 +159,7 @@ def test_the_teacher_may_be_sampled_otherwise_than_the_student() -> None:
     """All but SFT follows from the teacher's answers in Tuna, nothing in Tuna-c."""
     other = replace(lab().teacher_sampling, diversity=None)
     made = replace(lab(), teacher_sampling=other)
-    for recipe, changed in ((methods.tuna, EVERYTHING - {"train SFT"}), (methods.tuna_c, set())):
+    for recipe, changed in ((methods.tuna, FROM_TEACHER), (methods.tuna_c, set())):
         before, after = digests(recipe, lab()), digests(recipe, made)
         assert {label for label in before if before[label] != after[label]} == changed
 

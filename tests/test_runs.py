@@ -125,7 +125,9 @@ def test_a_published_ranking_is_used(
     done = stages()
     assert status == 0 and "sample teacher" not in done
     published = done["take over published ranking"]
-    assert done["train Tuna-p"]["inputs"]["ranking"]["digest"] == published["digest"]
+    tokens = done["tokenise published ranking"]
+    assert tokens["inputs"]["ranking"]["digest"] == published["digest"]
+    assert done["train Tuna-p"]["inputs"]["tokens"]["digest"] == tokens["digest"]
     assert published["facts"]["ordered_sets"] == 6
 
 

@@ -161,24 +161,25 @@ def build_lab(config: DictConfig, dataset: Any, instructions: Sequence[Instructi
 def build_training(config: DictConfig, name: str) -> "Part":
     """Make one training and collect the settings that decide its result."""
     from tuna_exp.lab import Part
+    from tuna_exp.stages.tokenise import Reading
     from tuna_exp.stages.train import Training
 
     objective, own = config.objective, config.objective[name]
     loss = make(config.ranking_loss) if name != "sft" else None
+    batching = make(config.batching)
     training = Training(
         objective=partial(call, own.module, **_objective_parts(config, name, loss)),
         trainer=partial(call, config.trainer),
         loggers=[partial(call, node) for node in config.logger.values()],
         callbacks=list(make(config.callbacks).values()),
-        batching=make(config.batching),
+        batching=batching,
         epochs=own.epochs,
         seed=config.seed,
-        mle_on=objective.mle_on,
-        use_unordered=objective.use_unordered,
         checkpoint_minutes=objective.checkpoint_minutes,
         ranking_loss=loss,
     )
-    return Part(_decisive(config, name), training)
+    reading = Reading(batching, objective.mle_on, objective.use_unordered)
+    return Part(_decisive(config, name), training, reading)
 
 
 def call(node: Mapping[str, Any], *args: Any, **kwargs: Any) -> Any:
@@ -206,8 +207,11 @@ def _decisive(config: DictConfig, name: str) -> dict[str, Any]:
     keys: list[str] = []
     if name != "sft":
         groups.append("ranking_loss")
-        keys = ["mle_on", "use_unordered", "ranking_weight", "mle_weight"]
+        keys = ["ranking_weight", "mle_weight"]
     chosen = {key: plain(config[key]) for key in groups}
+    # What examples look like decides their tokens, an input; workers decide nothing.
+    for elsewhere in ("max_length", "on_too_long", "workers"):
+        del chosen["batching"][elsewhere]
     own = plain(config.objective[name])
     return {"name": name, **own, **chosen, **{key: config.objective[key] for key in keys}}
 

@@ -17,10 +17,11 @@ from tuna_exp.stages.compare import compare
 from tuna_exp.stages.evaluate import evaluate
 from tuna_exp.stages.rank import rank, take_over
 from tuna_exp.stages.sample import sample
+from tuna_exp.stages.tokenise import Reading, tokenise_instructions, tokenise_ranking
 from tuna_exp.stages.train import CHECKPOINT, Training, train_ranked, train_sft
 
 # Raised when a stage's code changes what it writes: older artifacts are then not taken for new.
-VERSIONS = {"sample": 1, "rank": 1, "train": 1, "evaluate": 1, "compare": 1}
+VERSIONS = {"sample": 1, "rank": 1, "tokenise": 1, "train": 2, "evaluate": 1, "compare": 1}
 
 # Model-forward tokens that one generated token costs: decoding reads all weights for few rows.
 DECODE_COST = 2.5
@@ -32,6 +33,7 @@ class Part:
 
     settings: Mapping[str, Any]
     training: Training
+    reading: Reading
 
 
 @dataclass(frozen=True)
@@ -77,15 +79,21 @@ class Lab:
     def train_sft(self) -> Step:
         """Return the step that fine-tunes the base model on the dataset's own responses."""
         part = self.trainings["sft"]
-        settings = {"model": self.student.digest(), "data": self.data, "objective": part.settings}
-        run = partial(train_sft, part.training, self.student, self.instructions)
-        return self._step("train", "train SFT", settings, {}, run, 3 * self._tokens(1))
+        read = partial(tokenise_instructions, part.reading, self.student, self.instructions)
+        tokens = self._tokenise("tokenise instructions", {"data": self.data}, {}, part, read)
+        settings = {"model": self.student.digest(), "objective": part.settings}
+        run = partial(train_sft, part.training, self.student)
+        inputs = {"tokens": tokens}
+        return self._step("train", "train SFT", settings, inputs, run, 3 * self._tokens(1))
 
     def train(self, objective: str, start: Step, ranking: Step) -> Step:
         """Return the step that trains the model of `start` on a ranking."""
         part = self.trainings[objective]
+        read = partial(tokenise_ranking, part.reading, self.student)
+        label = f"tokenise {ranking.label.removeprefix('rank ').removeprefix('take over ')}"
+        tokens = self._tokenise(label, {}, {"ranking": ranking}, part, read)
         settings = {"model": self.student.digest(), "objective": part.settings}
-        inputs = {"model": start, "ranking": ranking}
+        inputs = {"model": start, "tokens": tokens}
         run = partial(train_ranked, part.training, self.student)
         responses = self.student_sampling.decoding.responses
         label = {"tuna_p": "Tuna-p", "tuna_c": "Tuna-c"}[objective]
@@ -93,6 +101,27 @@ class Lab:
         return self._step(
             "train", f"train {label}", settings, inputs, run, 3 * self._tokens(responses)
         )
+
+    def _tokenise(
+        self,
+        label: str,
+        data: Mapping[str, Any],
+        inputs: Mapping[str, Step],
+        part: Part,
+        run: Callable[[Workspace], None],
+    ) -> Step:
+        """Return the step whose token ids all trainings share that read alike."""
+        reading = part.reading
+        settings = {
+            **data,
+            "tokenizer": self.student.source.digest(),
+            **self._prompting,
+            "max_length": reading.batching.max_length,
+            "on_too_long": reading.batching.on_too_long,
+        }
+        if inputs:
+            settings |= {"mle_on": reading.mle_on, "use_unordered": reading.use_unordered}
+        return self._step("tokenise", label, settings, inputs, run, len(self.instructions) / 2)
 
     def sample_teacher(self) -> Step:
         """Return the step in which the teacher answers every instruction."""

@@ -10,9 +10,11 @@ from hypothesis import strategies as st
 from torch import Tensor
 from transformers import PreTrainedModel
 
+from tuna_exp.batching.attention import BLOCKS
 from tuna_exp.batching.batch import StepTotals, TokenizedExample
 from tuna_exp.batching.layouts import LAYOUTS, collate
-from tuna_exp.losses.likelihood import summed_logps, token_logps
+from tuna_exp.batching.split import Size
+from tuna_exp.losses.likelihood import token_logps
 from tuna_exp.models.loading import load_model
 
 TOKENS = st.lists(st.integers(3, 500), min_size=1, max_size=6).map(tuple)
@@ -33,15 +35,23 @@ def model(tiny_folder: Path) -> PreTrainedModel:
     return load_model(tiny_folder, dtype="float32").double()
 
 
-def logps(model: PreTrainedModel, made: list[TokenizedExample], layout: str) -> Tensor:
+def logps(
+    model: PreTrainedModel, made: list[TokenizedExample], layout: str, attention: str = BLOCKS
+) -> Tensor:
     """Return the log-probability of every response token, shape (T,)."""
+    model.set_attn_implementation("sdpa" if layout == "padded" else attention)
     batch = collate(made, layout, StepTotals.of(made))
     return token_logps(model, batch).detach()
 
 
+@pytest.mark.parametrize("layout", ["packed", "shared_prompt"])
+@pytest.mark.parametrize("attention", [BLOCKS, "sdpa", "eager"])
 @given(made=examples())
-def test_layouts_agree(model: PreTrainedModel, made: list[TokenizedExample]) -> None:
-    torch.testing.assert_close(logps(model, made, "padded"), logps(model, made, "shared_prompt"))
+def test_layouts_agree(
+    model: PreTrainedModel, layout: str, attention: str, made: list[TokenizedExample]
+) -> None:
+    packed = logps(model, made, layout, attention)
+    torch.testing.assert_close(packed, logps(model, made, "padded"))
 
 
 @given(made=examples())
@@ -50,6 +60,7 @@ def test_a_likelihood_does_not_depend_on_its_neighbours(
 ) -> None:
     """Each response alone in a plain forward pass: log-softmax at the places before its tokens."""
     together = logps(model, made, "shared_prompt")
+    model.set_attn_implementation("sdpa")
     alone = []
     for example in made:
         for response in example.responses:
@@ -64,13 +75,11 @@ def test_a_likelihood_does_not_depend_on_its_neighbours(
 def test_changing_one_response_moves_no_other(
     model: PreTrainedModel, layout: str, made: list[TokenizedExample]
 ) -> None:
-    changed = replace(made[0], responses=((9, 9, 9), *made[0].responses[1:]))
-    before = collate(made, layout, StepTotals.of(made))
-    after = collate([changed, *made[1:]], layout, StepTotals.of(made))
-    sums = [
-        summed_logps(token_logps(model, b), b.response_T, b.length_C)[1:] for b in (before, after)
-    ]
-    torch.testing.assert_close(*sums)
+    """Not at all: the same products of the same numbers, wherever the change is."""
+    first = made[0].responses[0]
+    changed = replace(made[0], responses=(first[::-1], *made[0].responses[1:]))
+    before, after = (logps(model, some, layout) for some in (made, [changed, *made[1:]]))
+    assert torch.equal(before[len(first) :], after[len(first) :])
 
 
 def test_the_prompt_stands_once() -> None:
@@ -83,8 +92,9 @@ def test_the_prompt_stands_once() -> None:
     padded = collate([example], "padded", StepTotals.of([example]))
     assert shared.input_ids_RL.tolist() == [[5, 6, 7, 8, 10, 11]]
     assert shared.position_ids_RL.tolist() == [[0, 1, 2, 3, 3, 4]]
-    assert shared.column_T.tolist() == [2, 3, 2, 4, 5]
+    assert shared.source_T.tolist() == [2, 3, 2, 4, 5]
     assert padded.input_ids_RL.shape == (2, 5)
+    assert padded.source_T.tolist() == [2, 3, 5 + 2, 5 + 3, 5 + 4]
 
 
 def test_the_reference_is_not_ranked() -> None:
@@ -95,3 +105,10 @@ def test_the_reference_is_not_ranked() -> None:
     assert batch.trained_C.tolist() == [False, False, True]
     assert batch.totals.trained_tokens == 1
     assert batch.totals.pairs_G.tolist() == [0, 1]
+
+
+@given(made=examples())
+def test_a_size_is_what_the_row_takes(made: list[TokenizedExample]) -> None:
+    for name, layout in LAYOUTS.items():
+        batch = collate(made, name, StepTotals.of(made))
+        assert Size.of(layout.sizes(made)).positions == batch.positions

@@ -24,7 +24,7 @@ def encoder(tiny_folder: Path) -> PromptEncoder:
 
 
 def tokeniser(encoder: PromptEncoder, limit: int = 512, rule: Rule = "error") -> Tokeniser:
-    return Tokeniser(encoder, Batching("padded", 8, 4096, limit, rule))
+    return Tokeniser(encoder, Batching("padded", 8, 4096, limit, rule, workers=0))
 
 
 def ranked(texts: list[str] = TEXTS, scores: tuple[float, ...] = (2, 2, 1)) -> RankedExample:

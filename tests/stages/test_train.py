@@ -27,14 +27,16 @@ from tuna_exp.objectives.ranking import TunaPModule
 from tuna_exp.objectives.sft import SFTModule
 from tuna_exp.plan import Workspace
 from tuna_exp.records import Instruction, RankedExample
+from tuna_exp.stages import train
 from tuna_exp.stages.compare import read_curve
 from tuna_exp.stages.rank import RANKING
-from tuna_exp.stages.train import CHECKPOINT, Training, train_ranked, train_sft
+from tuna_exp.stages.tokenise import Reading, tokenise_instructions, tokenise_ranking
+from tuna_exp.stages.train import CHECKPOINT, Training
 from tuna_exp.unfinished import Notebook
 
 MakeWork = Callable[..., Workspace]
 TUNA = Tuna("sum", 0.1, 1.0)
-BATCHING = Batching("shared_prompt", 2, 4096, max_length=512, on_too_long="error")
+BATCHING = Batching("shared_prompt", 2, 4096, max_length=512, on_too_long="error", workers=0)
 PARTS: dict[str, Any] = {
     "optimizer": partial(torch.optim.Adam, lr=1e-3),
     "schedule": Schedule("cosine", 0),
@@ -57,11 +59,37 @@ def training(loss: RankingLoss | None = None, trainer: Mapping[str, Any] = {}) -
         batching=BATCHING,
         epochs=1,
         seed=0,
-        mle_on="reference",
-        use_unordered=True,
         checkpoint_minutes=60.0,
         ranking_loss=loss,
     )
+
+
+def tokens_of(work: Workspace) -> Path:
+    return work.folder.with_name(f"{work.folder.name}-tokens")
+
+
+def read(work: Workspace, tokenise: Callable[..., None], *arguments: Any) -> Workspace:
+    """Tokenise into a folder beside the work, and return the work with it among its inputs."""
+    folder = tokens_of(work)
+    folder.mkdir(exist_ok=True)
+    tokenise(*arguments, replace(work, folder=folder))
+    return replace(work, inputs=dict(work.inputs) | {"tokens": folder})
+
+
+def train_sft(
+    run: Training, student: Student, instructions: list[Instruction], work: Workspace
+) -> None:
+    reading = Reading(run.batching, "reference", True)
+    work = read(work, tokenise_instructions, reading, student, instructions)
+    train.train_sft(run, student, work)
+
+
+def train_ranked(
+    run: Training, student: Student, work: Workspace, use_unordered: bool = True
+) -> None:
+    reading = Reading(run.batching, "reference", use_unordered)
+    work = read(work, tokenise_ranking, reading, student)
+    train.train_ranked(run, student, work)
 
 
 def weights(folder: Path) -> dict[str, Tensor]:
@@ -86,7 +114,7 @@ def test_sft_trains_and_exports_a_whole_model(
     made = work.folder / CHECKPOINT
     assert weights(made).keys() == weights(tiny_folder).keys() == changed(made, tiny_folder)
     assert len(curve(work)) == 3
-    assert Notebook(work.folder).facts()["examples"] == 6
+    assert Notebook(tokens_of(work)).facts()["examples"] == 6
     assert len(student.llm(made).open().encoder.prompt_ids(instructions[0])) > 1
 
 
@@ -101,8 +129,9 @@ def test_ranked_training_logs_every_measure(
     for row in rows:
         assert all(math.isfinite(row[m]) for m in [*measures, "gradient_share_ranking"])
     assert len(rows) == 3 and 0 < rows[0]["gradient_share_ranking"] < 1
-    facts = Notebook(work.folder).facts()
+    facts = Notebook(tokens_of(work)).facts()
     assert (facts["sets"], facts["ordered_sets"], facts["sets_used"]) == (6, 6, 6)
+    assert 0 < Notebook(work.folder).facts()["waiting_for_data"] < 1
 
 
 def test_sets_without_order_are_left_out_where_asked(
@@ -116,8 +145,8 @@ def test_sets_without_order_are_left_out_where_asked(
         file.write(alone.model_dump_json() + "\n")
     for use, count in ((True, 7), (False, 6)):
         work = make_work(str(use), model=start, ranking=ranking)
-        train_ranked(replace(training(TUNA), use_unordered=use), student, work)
-        facts = Notebook(work.folder).facts()
+        train_ranked(training(TUNA), student, work, use)
+        facts = Notebook(tokens_of(work)).facts()
         assert (facts["sets"], facts["ordered_sets"], facts["examples"]) == (7, 6, count)
 
 

@@ -1,4 +1,4 @@
-"""What a training is prepared with: the layout, and log-probabilities under the starting model."""
+"""What a training is prepared with: log-probabilities under the starting model, and warnings."""
 
 import logging
 from pathlib import Path
@@ -7,28 +7,38 @@ from typing import Any
 import pytest
 import torch
 
+from tuna_exp.batching.choice import choose_layout
 from tuna_exp.batching.layouts import LAYOUTS
+from tuna_exp.batching.order import PlannedBatches, ResumableLoader
 from tuna_exp.batching.tokenise import Batching, Tokeniser
 from tuna_exp.models.loading import load_model
 from tuna_exp.models.student import Student
 from tuna_exp.records import Instruction, RankedExample
-from tuna_exp.stages.train import choose_layout, with_reference
+from tuna_exp.stages.train import reference_logps, tell_waiting
 
-BATCHING = Batching("shared_prompt", 2, 4096, max_length=512, on_too_long="error")
+BATCHING = Batching("shared_prompt", 2, 4096, max_length=512, on_too_long="error", workers=0)
 
 
+@pytest.mark.parametrize("budget", [1, 4096])
 def test_reference_log_probabilities_are_the_starting_models_own(
-    student: Student, instructions: list[Instruction], tiny_folder: Path
+    budget: int, student: Student, instructions: list[Instruction], tiny_folder: Path
 ) -> None:
     """Against a plain forward pass over prompt and response, token by token."""
     tokeniser = Tokeniser(student.encoder(tiny_folder), BATCHING)
-    ranked = RankedExample.from_scores(instructions[0], ["No.", "Yes, it is."], [0.0, 1.0])
-    example = tokeniser.ranked(ranked, "reference")
-    assert example is not None
+    texts = [["No.", "Yes, it is."], ["A longer answer to it all.", "Why?", "Four of them."]]
+    ranked = [
+        RankedExample.from_scores(i, some, list(range(len(some))))
+        for i, some in zip(instructions, texts, strict=False)
+    ]
+    made = [tokeniser.ranked(one, "reference") for one in ranked]
+    examples = [example for example in made if example is not None]
     model = load_model(tiny_folder)
+    expected = [[own(model, e.prompt, r) for r in e.responses] for e in examples]
     for layout in LAYOUTS:
-        made = with_reference(model, [example], layout)[0].reference_logps
-        assert made == pytest.approx([own(model, example.prompt, r) for r in example.responses])
+        model.set_attn_implementation("sdpa")
+        choose_layout(layout, model)
+        found = reference_logps(model, examples, layout, budget)
+        assert [list(logps) for logps in found] == [pytest.approx(logps) for logps in expected]
     assert all(p.requires_grad and not p.is_inference() for p in model.parameters())
 
 
@@ -38,12 +48,15 @@ def own(model: Any, prompt: tuple[int, ...], response: tuple[int, ...]) -> float
     return sum(float(logp[len(prompt) - 1 + i, token]) for i, token in enumerate(response))
 
 
-def test_a_model_that_cannot_share_prompts_is_padded_with_a_warning(
-    tiny_folder: Path, caplog: pytest.LogCaptureFixture
+@pytest.mark.parametrize("waited, told", [(0.02, True), (0.005, False)])
+def test_waiting_for_data_is_told(
+    waited: float, told: bool, caplog: pytest.LogCaptureFixture
 ) -> None:
-    model = load_model(tiny_folder)
-    assert [choose_layout(layout, model) for layout in LAYOUTS] == list(LAYOUTS)
-    model.config.sliding_window = 8
+    """Of 100 seconds: 2 % is told with its cure, half a per cent is not."""
+    planned = PlannedBatches.__new__(PlannedBatches)
+    planned.plan = [([0], [0])]
+    loader = ResumableLoader(planned)
+    loader.waited, loader.elapsed = 100 * waited, 100.0
     with caplog.at_level(logging.WARNING):
-        assert choose_layout("shared_prompt", model) == "padded"
-    assert "sliding" in caplog.text
+        tell_waiting(loader)
+    assert ("batching.workers=2" in caplog.text) == told

@@ -1,8 +1,8 @@
 """What one forward pass is given, and how its response tokens are found again.
 
-Every response token is one entry of a flat list T: which hidden state predicts it (`row_T`,
-`column_T`), the token (`target_T`) and whose it is (`response_T`). The same likelihood code
-therefore serves every layout; a layout only decides where tokens stand and who sees whom.
+Every response token is one entry of a flat list T: which hidden state predicts it (`source_T`), the
+token (`target_T`) and whose it is (`response_T`). The same likelihood code therefore serves every
+layout; a layout only decides where tokens stand and who sees whom.
 
 Legend of shape suffixes, here and in losses: B examples, N ranked responses (padded), C all
 responses of the batch in one list, R rows, L positions, T response tokens, V vocabulary,
@@ -74,17 +74,19 @@ class StepTotals:
 class RankedBatch:
     """A micro-batch in some layout; not frozen: Lightning moves its tensors to the device in place.
 
-    Shapes: input_ids_RL, position_ids_RL (R, L); attention_mask (R, L) or (R, 1, L, L), true where
-    attended; row_T, column_T, target_T, response_T (T,); length_C, trained_C (C,);
-    response_BN (B, N) index into C, rank_BN (B, N), mask_BN (B, N) true where a ranked response is;
-    reference_C (C,) summed log-probabilities or None.
+    Shapes: input_ids_RL, position_ids_RL (R, L); document_RL, segment_RL (R, L) say who sees whom:
+    a token sees earlier tokens of its document that belong to its own segment or to segment 0, the
+    prompt; -1 is padding. source_T (T,) counts places row by row; target_T, response_T (T,);
+    length_C, trained_C (C,); response_BN (B, N) index into C, rank_BN (B, N), mask_BN (B, N) true
+    where a ranked response is; reference_C (C,) summed log-probabilities or None. `tokens` counts
+    those that differ, the prompt once.
     """
 
     input_ids_RL: Tensor
     position_ids_RL: Tensor
-    attention_mask: Tensor
-    row_T: Tensor
-    column_T: Tensor
+    document_RL: Tensor
+    segment_RL: Tensor
+    source_T: Tensor
     target_T: Tensor
     response_T: Tensor
     length_C: Tensor
@@ -95,6 +97,11 @@ class RankedBatch:
     reference_C: Tensor | None
     totals: StepTotals
     tokens: int
+
+    @property
+    def positions(self) -> int:
+        """Places of the forward pass, padding included."""
+        return self.input_ids_RL.numel()
 
     def pad(self, value_C: Tensor) -> Tensor:
         """Arrange one value per response, (C,), by example: shape (B, N), 0 where nothing is."""

@@ -1,106 +1,140 @@
 """Layouts: where the tokens of a micro-batch stand and which of them see each other.
 
-`padded` is what every trainer does: one row per response, the prompt repeated in each.
-`shared_prompt` holds the prompt once, followed by its responses; the mask lets each response see
-the prompt and itself, and positions restart after the prompt, so each response gets exactly the
-scores it would get alone. Left out: several prompts per row and FlexAttention.
+A document is a prompt with the responses that share it. `padded` is what every trainer does: one
+row per response, the prompt repeated in each, filled up to the longest. `packed` puts the same
+documents behind one another into one row without padding. `shared_prompt` does so with the prompt
+once for all its responses: each sees the prompt and itself, and positions restart after the prompt,
+so each gets exactly the scores it would get alone.
 """
 
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
-from torch.nn.utils.rnn import pad_sequence
 
 from tuna_exp.batching.batch import RankedBatch, StepTotals, TokenizedExample
+from tuna_exp.batching.split import Size
+
+Ints = NDArray[np.int64]
 
 
-@dataclass
+@dataclass(frozen=True)
+class Document:
+    """A prompt and the responses that see it, as token ids."""
+
+    prompt: Sequence[int]
+    responses: Sequence[Sequence[int]]
+
+    @property
+    def length(self) -> int:
+        """Places it takes: a response's last token predicts nothing and is left out."""
+        return len(self.prompt) + sum(len(response) - 1 for response in self.responses)
+
+
+@dataclass(frozen=True)
 class Row:
-    """One row while it is being filled.
-
-    `segments` is 0 for the prompt and k for its k-th response; `columns` says which hidden state
-    predicts each response token.
+    """One row: tokens, positions, documents and segments, each (L,), and `sources`, (T,), the
+    columns that predict each response token.
     """
 
-    tokens: list[int] = field(default_factory=list)
-    positions: list[int] = field(default_factory=list)
-    segments: list[int] = field(default_factory=list)
-    columns: list[int] = field(default_factory=list)
-
-    def add_prompt(self, prompt: tuple[int, ...]) -> None:
-        """Put the prompt at the start of the row."""
-        self.tokens += prompt
-        self.positions += range(len(prompt))
-        self.segments += [0] * len(prompt)
-
-    def add_response(self, response: tuple[int, ...], prompt_length: int) -> None:
-        """Append a response, whose last token predicts nothing and so is left out of the input."""
-        start = len(self.tokens)
-        inputs = response[:-1]
-        self.tokens += inputs
-        self.positions += range(prompt_length, prompt_length + len(inputs))
-        self.segments += [max(self.segments) + 1] * len(inputs)
-        # The prompt's last token predicts the first token of every response.
-        self.columns += [prompt_length - 1, *range(start, start + len(inputs))]
+    tokens: Ints
+    positions: Ints
+    documents: Ints
+    segments: Ints
+    sources: Ints
 
 
-def padded_rows(example: TokenizedExample) -> list[Row]:
-    """One row per response."""
-    rows = []
-    for response in example.responses:
-        row = Row()
-        row.add_prompt(example.prompt)
-        row.add_response(response, len(example.prompt))
-        rows.append(row)
-    return rows
+def alone(example: TokenizedExample) -> list[Document]:
+    """Give every response a document of its own."""
+    return [Document(example.prompt, [response]) for response in example.responses]
 
 
-def shared_prompt_rows(example: TokenizedExample) -> list[Row]:
-    """One row for the prompt and all its responses."""
-    row = Row()
-    row.add_prompt(example.prompt)
-    for response in example.responses:
-        row.add_response(response, len(example.prompt))
-    return [row]
+def together(example: TokenizedExample) -> list[Document]:
+    """Let all responses share the prompt."""
+    return [Document(example.prompt, example.responses)]
 
 
-LAYOUTS: dict[str, Callable[[TokenizedExample], list[Row]]] = {
-    "padded": padded_rows,
-    "shared_prompt": shared_prompt_rows,
+@dataclass(frozen=True)
+class Layout:
+    """How an example becomes documents, and whether each stands in a row of its own."""
+
+    documents: Callable[[TokenizedExample], list[Document]]
+    padded: bool
+
+    def rows(self, examples: Sequence[TokenizedExample]) -> list[Row]:
+        """Lay examples out; the responses keep their order."""
+        documents = [document for example in examples for document in self.documents(example)]
+        return [row([d]) for d in documents] if self.padded else [row(documents)]
+
+    def sizes(self, examples: Iterable[TokenizedExample]) -> list[Size]:
+        """Return what each example takes in this layout."""
+        return [self._size(self.documents(example)) for example in examples]
+
+    def _size(self, documents: Sequence[Document]) -> Size:
+        return Size.of(Size(1, document.length, self.padded) for document in documents)
+
+
+LAYOUTS = {
+    "padded": Layout(alone, padded=True),
+    "packed": Layout(alone, padded=False),
+    "shared_prompt": Layout(together, padded=False),
 }
 
 
-def sees(segment_RL: Tensor) -> Tensor:
-    """Return the mask (R, 1, L, L): causal, and only the prompt or one's own segment.
+def row(documents: Sequence[Document]) -> Row:
+    """Put documents behind one another."""
+    tokens: list[Sequence[int]] = []
+    spans: list[tuple[int, int, int, int]] = []  # document, segment, first position, places
+    sources: list[Ints] = []
+    start = 0
+    for number, document in enumerate(documents):
+        length = len(document.prompt)
+        tokens.append(document.prompt)
+        spans.append((number, 0, 0, length))
+        last = start + length - 1  # the prompt's last token predicts each response's first
+        start += length
+        for segment, response in enumerate(document.responses, 1):
+            places = len(response) - 1
+            tokens.append(response[:-1])
+            spans.append((number, segment, length, places))
+            sources.append(np.r_[last, start : start + places])
+            start += places
+    number_S, segment_S, position_S, places_S = np.array(spans).T
+    within = np.arange(start) - np.repeat(np.cumsum(places_S) - places_S, places_S)
+    return Row(
+        np.concatenate([np.asarray(part, dtype=np.int64) for part in tokens]),
+        within + np.repeat(position_S, places_S),
+        np.repeat(number_S, places_S),
+        np.repeat(segment_S, places_S),
+        np.concatenate(sources),
+    )
 
-    segment_RL (R, L) is 0 for the prompt and -1 for padding.
-    """
-    query, key = segment_RL.unsqueeze(2), segment_RL.unsqueeze(1)
-    length = segment_RL.shape[1]
-    causal_LL = torch.ones(length, length, dtype=torch.bool).tril()
-    # Padding sees itself alone: a row of the mask with nothing in it would turn into NaN.
-    return ((key == 0) | (key == query)).logical_and(causal_LL).unsqueeze(1)
 
-
-def stack(values: list[list[int]], padding: int) -> Tensor:
-    """Pad lists of integers on the right to one tensor of shape (R, L)."""
-    return pad_sequence([torch.tensor(v, dtype=torch.long) for v in values], True, padding)
+def stack(values: Sequence[Ints], padding: int) -> Tensor:
+    """Pad arrays of integers on the right to one tensor of shape (R, L)."""
+    filled = np.full((len(values), max(map(len, values))), padding, dtype=np.int64)
+    for place, value in zip(filled, values, strict=True):
+        place[: len(value)] = value
+    return torch.from_numpy(filled)
 
 
 def collate(
     examples: list[TokenizedExample], layout: str, totals: StepTotals, pad_id: int = 0
 ) -> RankedBatch:
     """Lay examples out as one micro-batch of an optimizer step whose counts are `totals`."""
-    rows = [row for example in examples for row in LAYOUTS[layout](example)]
-    segment_RL = stack([row.segments for row in rows], -1)
+    rows = LAYOUTS[layout].rows(examples)
+    input_ids_RL = stack([r.tokens for r in rows], pad_id)
+    first = input_ids_RL.shape[1] * np.arange(len(rows))
+    sources = [r.sources + start for r, start in zip(rows, first, strict=True)]
     return RankedBatch(
-        input_ids_RL=stack([row.tokens for row in rows], pad_id),
-        position_ids_RL=stack([row.positions for row in rows], 0),
-        attention_mask=segment_RL >= 0 if layout == "padded" else sees(segment_RL),
-        row_T=torch.tensor([i for i, row in enumerate(rows) for _ in row.columns]),
-        column_T=torch.tensor([column for row in rows for column in row.columns]),
+        input_ids_RL=input_ids_RL,
+        position_ids_RL=stack([r.positions for r in rows], 0),
+        document_RL=stack([r.documents for r in rows], -1),
+        segment_RL=stack([r.segments for r in rows], -1),
+        source_T=torch.from_numpy(np.concatenate(sources)),
         totals=totals,
         tokens=sum(example.tokens for example in examples),
         reference_C=reference_logps(examples),
@@ -120,8 +154,9 @@ def response_tensors(examples: list[TokenizedExample]) -> dict[str, Tensor]:
     """Return target_T and response_T, each (T,), and length_C and trained_C, each (C,)."""
     responses = [response for example in examples for response in example.responses]
     length_C = torch.tensor([len(response) for response in responses])
+    targets = np.concatenate([np.asarray(response, dtype=np.int64) for response in responses])
     return {
-        "target_T": torch.tensor([token for response in responses for token in response]),
+        "target_T": torch.from_numpy(targets),
         "response_T": torch.repeat_interleave(torch.arange(len(responses)), length_C),
         "length_C": length_C,
         "trained_C": torch.tensor([t for example in examples for t in example.trained]),

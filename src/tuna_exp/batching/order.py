@@ -6,15 +6,17 @@ micro-batches, because Lightning counts micro-batches and not examples. A last s
 examples than micro-batches is joined to the step before it, so an epoch sees every example once.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from random import Random
+from time import perf_counter
 from typing import Any
 
-from torch.utils.data import DataLoader, Dataset
+from torch.utils.data import DataLoader, Dataset, Sampler
 
 from tuna_exp.batching.batch import RankedBatch, StepTotals, TokenizedExample
 from tuna_exp.batching.layouts import LAYOUTS, collate
+from tuna_exp.batching.split import Size, split
 from tuna_exp.errors import ConfigError
 
 
@@ -28,84 +30,80 @@ class Order:
     epochs: int
     seed: int
 
+    @property
+    def parts(self) -> int:
+        """Micro-batches of one optimizer step, over all devices."""
+        return self.accumulate * self.devices
+
     def steps(self, count: int) -> list[list[int]]:
         """Return the example indices of every optimizer step of the run.
 
         Raises ConfigError where a step could not give each device one example.
         """
-        parts = self.accumulate * self.devices
-        if not parts <= min(self.batch_size, count):
+        if not self.parts <= min(self.batch_size, count):
             raise ConfigError(
                 f"batching.batch_size={self.batch_size} with {count} examples cannot fill "
                 f"{self.accumulate} accumulated micro-batches on {self.devices} devices. "
                 "Cure: lower trainer.accumulate_grad_batches or add data."
             )
-        return [step for epoch in range(self.epochs) for step in self._epoch(count, epoch, parts)]
+        return [step for epoch in range(self.epochs) for step in self._epoch(count, epoch)]
 
-    def _epoch(self, count: int, epoch: int, parts: int) -> list[list[int]]:
+    def _epoch(self, count: int, epoch: int) -> list[list[int]]:
         shuffled = list(range(count))
         Random(f"{self.seed}/{epoch}").shuffle(shuffled)
         steps = [shuffled[i : i + self.batch_size] for i in range(0, count, self.batch_size)]
-        if len(steps[-1]) < parts:
+        if len(steps[-1]) < self.parts:
             rest = steps.pop()
             steps[-1] += rest
         return steps
 
-    def micro_batches(self, step: list[int], rank: int) -> list[list[int]]:
-        """Split one step in its order into the micro-batches that the device `rank` computes."""
-        parts = self.accumulate * self.devices
-        bounds = [len(step) * part // parts for part in range(parts + 1)]
-        return [step[bounds[p] : bounds[p + 1]] for p in range(rank, parts, self.devices)]
+    def micro_batches(self, step: list[int], sizes: Sequence[Size]) -> list[list[list[int]]]:
+        """Return the micro-batches of each device in one step: device, micro-batch, example.
+
+        The loss does not depend on how a step is split, only on what is in it.
+        """
+        return split(step, sizes, self.accumulate, self.devices)
 
 
-def by_size(step: list[int], examples: list[TokenizedExample]) -> list[int]:
-    """Put a step's examples in order of size, so that a micro-batch is padded little.
-
-    The loss does not depend on how a step is split, only on what is in it.
-    """
-    return sorted(step, key=lambda index: examples[index].tokens)
-
-
-def fewest_micro_batches(
-    examples: list[TokenizedExample], order: Order, layout: str, budget: int
-) -> int:
+def fewest_micro_batches(sizes: Sequence[Size], order: Order, budget: int) -> int:
     """Return the least accumulation with which no micro-batch holds more than `budget` positions.
 
-    It is never less than the order's own. Positions are rows times the longest row, padding
-    included: what memory grows with. An example that is larger gets a micro-batch of its own.
+    It is never less than the order's own. Positions include padding: they are what memory grows
+    with. An example that is larger than the budget gets a micro-batch of its own.
     """
-    rows = [[len(row.tokens) for row in LAYOUTS[layout](example)] for example in examples]
-
-    def positions(part: list[int]) -> int:
-        return sum(len(rows[i]) for i in part) * max(max(rows[i]) for i in part)
-
-    most = min(order.batch_size, len(examples)) // order.devices
+    most = max(min(order.batch_size, len(sizes)) // order.devices, order.accumulate)
     for accumulate in range(order.accumulate, most):
         tried = replace(order, accumulate=accumulate)
-        parts = (
+        micro_batches = (
             part
-            for step in tried.steps(len(examples))
-            for rank in range(order.devices)
-            for part in tried.micro_batches(by_size(step, examples), rank)
+            for step in tried.steps(len(sizes))
+            for device in tried.micro_batches(step, sizes)
+            for part in device
         )
-        if all(positions(part) <= budget for part in parts):
+        if all(Size.of(sizes[i] for i in part).positions <= budget for part in micro_batches):
             return accumulate
-    return max(most, order.accumulate)
+    return most
 
 
 class PlannedBatches(Dataset[RankedBatch]):
     """Micro-batch i of this device, laid out when it is asked for."""
 
     def __init__(
-        self, examples: list[TokenizedExample], order: Order, layout: str, rank: int, pad_id: int
+        self,
+        examples: Sequence[TokenizedExample],
+        order: Order,
+        layout: str,
+        rank: int,
+        pad_id: int,
     ) -> None:
         self.examples = examples
         self.layout = layout
         self.pad_id = pad_id
+        sizes = LAYOUTS[layout].sizes(examples)
         self.plan = [
             (step, part)
             for step in order.steps(len(examples))
-            for part in order.micro_batches(by_size(step, examples), rank)
+            for part in order.micro_batches(step, sizes)[rank]
         ]
 
     def __len__(self) -> int:
@@ -117,22 +115,51 @@ class PlannedBatches(Dataset[RankedBatch]):
         return collate([self.examples[i] for i in part], self.layout, totals, self.pad_id)
 
 
+class From(Sampler[int]):
+    """The numbers from `start` on."""
+
+    def __init__(self, count: int) -> None:
+        self.count = count
+        self.start = 0
+
+    def __iter__(self) -> Iterator[int]:
+        return iter(range(self.start, self.count))
+
+    def __len__(self) -> int:
+        return self.count
+
+
 class ResumableLoader(DataLoader[RankedBatch]):
     """A loader whose place is the count of micro-batches trained on, not the count fetched ahead.
 
     Lightning saves `state_dict()` with its checkpoint and calls `load_state_dict` to continue.
-    `trained` is kept up to date by the objective at the start of each micro-batch.
+    `trained` is kept up to date by the objective at the start of each micro-batch. `waited` and
+    `elapsed` are seconds that training waited for a batch, and seconds in all.
     """
 
-    def __init__(self, batches: PlannedBatches) -> None:
-        super().__init__(batches, batch_size=None, shuffle=False)
+    def __init__(self, batches: PlannedBatches, workers: int = 0) -> None:
+        self.places = From(len(batches))
+        super().__init__(batches, batch_size=None, sampler=self.places, num_workers=workers)
         self.trained = 0
-        self._start = 0
+        self.waited = self.elapsed = 0.0
 
     def __iter__(self) -> Iterator[RankedBatch]:  # type: ignore[override]
-        for index in range(self._start, len(self)):
-            yield self.dataset[index]
-        self._start = 0
+        batches = super().__iter__()
+        self.places.start = 0
+        begun = perf_counter()
+        while True:
+            asked = perf_counter()
+            batch = next(batches, None)
+            given = perf_counter()
+            self.waited, self.elapsed = self.waited + given - asked, given - begun
+            if batch is None:
+                return
+            yield batch
+
+    @property
+    def waiting_share(self) -> float:
+        """Share of the time that training waited for batches, in [0, 1]."""
+        return self.waited / self.elapsed if self.elapsed else 0.0
 
     def state_dict(self) -> dict[str, Any]:
         """Say how many micro-batches have been trained on."""
@@ -140,4 +167,4 @@ class ResumableLoader(DataLoader[RankedBatch]):
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Continue after the micro-batches of a checkpoint."""
-        self.trained = self._start = int(state["trained"])
+        self.trained = self.places.start = int(state["trained"])

@@ -14,9 +14,10 @@ MleOn = Literal["reference", "best", "all"]
 
 @dataclass(frozen=True)
 class Batching:
-    """`layout` padded or shared_prompt; `batch_size` examples per optimizer step over all devices;
-    `micro_batch_positions` of a forward pass, padding included; `max_length` tokens of prompt and
-    response together; what to do with longer ones.
+    """`layout` padded, packed or shared_prompt; `batch_size` examples per optimizer step over all
+    devices; `micro_batch_positions` of a forward pass, padding included; `max_length` tokens of
+    prompt and response together; what to do with longer ones; `workers` processes that lay batches
+    out, 0 for the training's own.
     """
 
     layout: str
@@ -24,6 +25,7 @@ class Batching:
     micro_batch_positions: int
     max_length: int
     on_too_long: Literal["error", "truncate", "drop"]
+    workers: int
 
 
 class Tokeniser:

@@ -1,34 +1,52 @@
 """Log-probabilities of response tokens, and the sequence likelihood that ranking losses score with.
 
-The vocabulary head is applied to the hidden states that predict response tokens alone, in chunks
-that are recomputed in the backward pass, so logits never exist for prompts or all at once.
-Left out: fused kernels.
+The vocabulary head is applied to the hidden states that predict response tokens alone (`head.py`),
+so logits never exist for prompts or all at once.
 """
+
+from collections.abc import Callable
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 from transformers import PreTrainedModel
 
+from tuna_exp.batching.attention import attention_arguments
 from tuna_exp.batching.batch import RankedBatch
-
-CHUNK = 2048  # response tokens whose logits exist at one time: bounds memory, not the result
+from tuna_exp.losses.head import CHUNK, HeadLogps, capped
 
 
 def token_logps(model: PreTrainedModel, batch: RankedBatch) -> Tensor:
     """Return log p(r_t | x, r_<t) of every response token, (T,), in nats, float32 or wider."""
+    config: Any = model.config
     hidden_RLD = model.get_decoder()(
         input_ids=batch.input_ids_RL,
         position_ids=batch.position_ids_RL,
-        attention_mask=batch.attention_mask,
         use_cache=False,
+        **attention_arguments(config._attn_implementation, batch),
     ).last_hidden_state
-    hidden_TD = hidden_RLD[batch.row_T, batch.column_T]
-    head = model.get_output_embeddings()
-    softcap = getattr(model.config.get_text_config(), "final_logit_softcapping", None)
+    hidden_TD = hidden_RLD.flatten(0, 1).index_select(0, batch.source_T)
+    softcap = getattr(config.get_text_config(), "final_logit_softcapping", None)
+    return head_logps(model.get_output_embeddings(), hidden_TD, batch.target_T, softcap)
+
+
+def head_logps(
+    head: nn.Module, hidden_TD: Tensor, target_T: Tensor, softcap: float | None
+) -> Tensor:
+    """Return the log-probability of each target, (T,), from hidden states (T, D)."""
+    if type(head) is nn.Linear:
+        device = hidden_TD.device.type
+        mixed = torch.is_autocast_enabled(device)
+        dtype = torch.get_autocast_dtype(device) if mixed else head.weight.dtype
+        bias = None if head.bias is None else head.bias.to(dtype)
+        apply: Callable[..., Tensor] = HeadLogps.apply
+        with torch.autocast(device, enabled=False):
+            return apply(hidden_TD.to(dtype), head.weight.to(dtype), bias, target_T, softcap)
+    # A head with adapters or of another kind: the same chunks, differentiated by autograd.
     parts = [
         checkpoint(_chunk_logps, head, hidden, target, softcap, use_reentrant=False)
-        for hidden, target in zip(hidden_TD.split(CHUNK), batch.target_T.split(CHUNK), strict=True)
+        for hidden, target in zip(hidden_TD.split(CHUNK), target_T.split(CHUNK), strict=True)
     ]
     return torch.cat(parts)
 
@@ -37,10 +55,8 @@ def _chunk_logps(
     head: nn.Module, hidden_TD: Tensor, target_T: Tensor, softcap: float | None
 ) -> Tensor:
     """Return the log-probability of each target, shape (T,); hidden_TD has shape (T, D)."""
-    logits_TV: Tensor = head(hidden_TD)
+    logits_TV: Tensor = capped(head(hidden_TD), softcap)
     logits_TV = logits_TV.to(torch.promote_types(logits_TV.dtype, torch.float32))
-    if softcap:
-        logits_TV = softcap * torch.tanh(logits_TV / softcap)
     chosen_T = logits_TV.gather(1, target_T.unsqueeze(1)).squeeze(1)
     return chosen_T - logits_TV.logsumexp(1)
 

@@ -4,6 +4,7 @@ import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -14,28 +15,29 @@ from lightning.pytorch.callbacks import ModelCheckpoint
 from lightning.pytorch.loggers import Logger
 from transformers import PreTrainedModel
 
-from tuna_exp.batching.batch import StepTotals, TokenizedExample
-from tuna_exp.batching.layouts import collate
+from tuna_exp.batching.batch import RankedBatch, StepTotals, TokenizedExample
+from tuna_exp.batching.choice import choose_layout
+from tuna_exp.batching.layouts import LAYOUTS, collate
 from tuna_exp.batching.order import (
     Order,
     PlannedBatches,
     ResumableLoader,
     fewest_micro_batches,
 )
-from tuna_exp.batching.tokenise import Batching, MleOn, Tokeniser
-from tuna_exp.errors import DataError
+from tuna_exp.batching.split import filled
+from tuna_exp.batching.tokenise import Batching
+from tuna_exp.batching.tokens import Tokens
 from tuna_exp.losses.callbacks import RankingLoss
 from tuna_exp.losses.likelihood import summed_logps, token_logps
 from tuna_exp.models.export import export
-from tuna_exp.models.loading import supports_prompt_sharing
 from tuna_exp.models.student import Student
 from tuna_exp.objectives.base import Objective
 from tuna_exp.plan import Workspace
 from tuna_exp.progress import Bar
-from tuna_exp.records import Instruction, RankedExample, read_records
-from tuna_exp.stages.rank import RANKING
+from tuna_exp.stages.tokenise import TOKENS
 
 CHECKPOINT = "checkpoint"
+WAITING = 0.01  # share of a training's time that may go into waiting for its data
 log = logging.getLogger(__name__)
 
 
@@ -54,69 +56,41 @@ class Training:
     batching: Batching
     epochs: int
     seed: int
-    mle_on: MleOn
-    use_unordered: bool
     checkpoint_minutes: float
     ranking_loss: RankingLoss | None = None
 
 
-def train_sft(
-    training: Training, student: Student, instructions: Sequence[Instruction], work: Workspace
-) -> None:
-    """Fine-tune the base model on the dataset's own responses."""
-    start = student.source.resolve()
-    _train(training, student, start, lambda t: [t.reference(i) for i in instructions], work)
+def train_sft(training: Training, student: Student, work: Workspace) -> None:
+    """Fine-tune the base model on the tokens of the input `tokens`."""
+    _train(training, student, student.source.resolve(), work)
 
 
 def train_ranked(training: Training, student: Student, work: Workspace) -> None:
-    """Continue from the checkpoint of the input `model` on the ranking of the input `ranking`."""
-    examples = list(read_records(work.inputs["ranking"] / RANKING, RankedExample))
-    used = [e for e in examples if training.use_unordered or e.ordered_pairs]
-    work.note(
-        sets=len(examples),
-        ordered_sets=sum(e.ordered_pairs > 0 for e in examples),
-        sets_used=len(used),
-    )
-    start = work.inputs["model"] / CHECKPOINT
-    _train(training, student, start, lambda t: [t.ranked(e, training.mle_on) for e in used], work)
+    """Continue from the checkpoint of the input `model` on the tokens of the input `tokens`."""
+    _train(training, student, work.inputs["model"] / CHECKPOINT, work)
 
 
-def _train(
-    training: Training,
-    student: Student,
-    start: Path,
-    read: Callable[[Tokeniser], list[TokenizedExample | None]],
-    work: Workspace,
-) -> None:
-    tokeniser = Tokeniser(student.encoder(start), training.batching)
-    found = read(tokeniser)
-    examples = [example for example in found if example is not None]
-    if not examples:
-        raise DataError(
-            f"no example is left to train on: {len(found)} could be used, {tokeniser.dropped} of "
-            f"them were dropped as longer than batching.max_length={training.batching.max_length}. "
-            "Cure: more data, a ranking with an order (objective.use_unordered=true takes sets "
-            "without), a higher batching.max_length, or batching.on_too_long=truncate."
-        )
+def _train(training: Training, student: Student, start: Path, work: Workspace) -> None:
+    examples = Tokens(work.inputs["tokens"] / TOKENS)
     seed_everything(training.seed, workers=True, verbose=False)
     model = student.load(start)
     layout = choose_layout(training.batching.layout, model)
     if training.ranking_loss is not None and training.ranking_loss.needs_reference:
-        examples = with_reference(model, examples, layout)
+        budget = training.batching.micro_batch_positions
+        examples.reference_logps = reference_logps(model, examples, layout, budget)
     module = training.objective(model=student.adapted(model))
     _fit(training, module, examples, layout, work)
     # The module's model and not `model`: adapters were put into that one in place.
+    module.model.set_attn_implementation(student.attn_implementation)
     export(module.model, student.tokenizer(start), work.folder / CHECKPOINT)
     tokens = sum(example.tokens for example in examples) * training.epochs
-    work.note(
-        examples=len(examples), dropped=tokeniser.dropped, layout=layout, trained_tokens=tokens
-    )
+    work.note(layout=layout, trained_tokens=tokens)
 
 
 def _fit(
     training: Training,
     module: Objective,
-    examples: list[TokenizedExample],
+    examples: Tokens,
     layout: str,
     work: Workspace,
 ) -> None:
@@ -132,7 +106,8 @@ def _fit(
         default_root_dir=str(work.folder),
     )
     order = plan_order(training, trainer, examples, layout)
-    loader = ResumableLoader(PlannedBatches(examples, order, layout, trainer.global_rank, pad_id=0))
+    batches = PlannedBatches(examples, order, layout, trainer.global_rank, pad_id=0)
+    loader = ResumableLoader(batches, training.batching.workers)
     trainer.accumulate_grad_batches = order.accumulate
     module.total_steps = len(loader) // order.accumulate
     last = work.scratch / "last.ckpt"
@@ -143,51 +118,61 @@ def _fit(
         # Lightning answers Ctrl-C with an exit and not a word; who called us has words for it.
         raise KeyboardInterrupt from stopped
     module.eval()
+    tell_waiting(loader)
+    work.note(waiting_for_data=round(loader.waiting_share, 5))
+
+
+def tell_waiting(loader: ResumableLoader) -> None:
+    """Warn where training waited for its data, and for more than a second."""
+    if loader.waiting_share > WAITING and loader.waited > 1:
+        log.warning(
+            "training waited for batches %.1f %% of the time (batching.workers=%d). Cure: "
+            "batching.workers=%d.",
+            100 * loader.waiting_share,
+            loader.num_workers,
+            loader.num_workers + 2,
+        )
 
 
 def plan_order(
-    training: Training, trainer: Trainer, examples: list[TokenizedExample], layout: str
+    training: Training, trainer: Trainer, examples: Sequence[TokenizedExample], layout: str
 ) -> Order:
     """Return the order of training: as many micro-batches as were told, more where memory asks."""
     batching = training.batching
     told = (trainer.accumulate_grad_batches, trainer.world_size)
     order = Order(batching.batch_size, *told, training.epochs, training.seed)
-    fewest = fewest_micro_batches(examples, order, layout, batching.micro_batch_positions)
-    return replace(order, accumulate=fewest)
+    sizes = LAYOUTS[layout].sizes(examples)
+    return replace(
+        order, accumulate=fewest_micro_batches(sizes, order, batching.micro_batch_positions)
+    )
 
 
-def choose_layout(wanted: str, model: PreTrainedModel) -> str:
-    """Return the layout wanted, or padded with a warning where the model cannot share prompts."""
-    reason = supports_prompt_sharing(model.config) if wanted == "shared_prompt" else None
-    if reason:
-        log.warning(
-            "batching=shared_prompt is not possible: %s. Using batching=padded, which is slower.",
-            reason,
-        )
-        return "padded"
-    return wanted
+@torch.inference_mode()
+def _summed(model: PreTrainedModel, batch: RankedBatch) -> list[float]:
+    batch = move_data_to_device(batch, model.device)
+    logp_C = summed_logps(token_logps(model, batch), batch.response_T, batch.length_C)
+    return [float(value) for value in logp_C]
 
 
-def with_reference(
-    model: PreTrainedModel, examples: list[TokenizedExample], layout: str
-) -> list[TokenizedExample]:
-    """Return the examples with each response's summed log-probability under the model, in nats.
+def reference_logps(
+    model: PreTrainedModel, examples: Sequence[TokenizedExample], layout: str, budget: int
+) -> list[tuple[float, ...]]:
+    """Return each example's responses' summed log-probabilities under the model, in nats.
 
-    The model is moved to the GPU if there is one.
+    Micro-batches of up to `budget` positions. The model is moved to the GPU if there is one.
     """
     # Before inference mode: parameters moved within it could not be trained.
     movable: Any = model
     movable.to("cuda" if torch.cuda.is_available() else "cpu")
-    return [
-        replace(example, reference_logps=_summed(model, example, layout)) for example in examples
-    ]
-
-
-@torch.inference_mode()
-def _summed(model: PreTrainedModel, example: TokenizedExample, layout: str) -> tuple[float, ...]:
-    batch = move_data_to_device(collate([example], layout, StepTotals.of([example])), model.device)
-    logp_C = summed_logps(token_logps(model, batch), batch.response_T, batch.length_C)
-    return tuple(float(v) for v in logp_C)
+    sizes = LAYOUTS[layout].sizes(examples)
+    found: dict[int, tuple[float, ...]] = {}
+    for part in filled(sorted(range(len(sizes)), key=lambda i: sizes[i].longest), sizes, budget):
+        some = [examples[i] for i in part]
+        logps = iter(_summed(model, collate(some, layout, StepTotals.of(some))))
+        found |= {
+            i: tuple(islice(logps, len(e.responses))) for i, e in zip(part, some, strict=True)
+        }
+    return [found[i] for i in range(len(sizes))]
 
 
 class KeepWholeSteps(ModelCheckpoint):

@@ -1,0 +1,104 @@
+"""Log-probabilities of given tokens from hidden states, without all their logits at once.
+
+Logits exist for one chunk of tokens at a time, and are computed again in the backward pass. Those
+of the first chunk are kept: a micro-batch that fits one chunk, as most do, computes none twice.
+Memory grows with the chunk, not with tokens x vocabulary.
+Left out: sharding the vocabulary over devices.
+"""
+
+from collections.abc import Iterator
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.autograd.function import once_differentiable
+
+CHUNK = 1024  # tokens whose logits exist at one time: bounds memory, not the result
+
+
+class HeadLogps(torch.autograd.Function):
+    """log softmax(softcap(h W^T + b)) at one target per token."""
+
+    @staticmethod
+    def forward(
+        ctx: Any,
+        hidden_TD: Tensor,
+        weight_VD: Tensor,
+        bias_V: Tensor | None,
+        target_T: Tensor,
+        softcap: float | None,
+    ) -> Tensor:
+        """Return log-probabilities in nats, (T,), in float32 or wider; all inputs of one dtype."""
+        chosen, normaliser, kept = [], [], None
+        for part in parts(len(target_T)):
+            logits = capped(raw_logits(hidden_TD[part], weight_VD, bias_V), softcap)
+            wide = logits.to(torch.promote_types(logits.dtype, torch.float32))
+            normaliser.append(wide.logsumexp(1))
+            chosen.append(wide.gather(1, target_T[part].unsqueeze(1)).squeeze(1))
+            kept = logits if kept is None else kept
+        normaliser_T = torch.cat(normaliser)
+        ctx.save_for_backward(hidden_TD, weight_VD, bias_V, target_T, normaliser_T, kept)
+        ctx.softcap = softcap
+        return torch.cat(chosen) - normaliser_T
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, grad_T: Tensor) -> tuple[Tensor | None, ...]:
+        """Return the gradients of hidden_TD, weight_VD and bias_V."""
+        hidden_TD, weight_VD, bias_V, target_T, normaliser_T, kept = ctx.saved_tensors
+        wide = grad_T.dtype
+        grad_hidden_TD = torch.empty_like(hidden_TD)
+        # Summed over chunks in the wide dtype: many small terms would be lost in bfloat16.
+        grad_weight_VD = weight_VD.new_zeros(weight_VD.shape, dtype=wide)
+        grad_bias_V = None if bias_V is None else bias_V.new_zeros(bias_V.shape, dtype=wide)
+        for number, part in enumerate(parts(len(target_T))):
+            logits = kept if number == 0 else None
+            if logits is None:
+                logits = capped(raw_logits(hidden_TD[part], weight_VD, bias_V), ctx.softcap)
+            where = (normaliser_T[part], target_T[part], grad_T[part])
+            grad_logits = logits_gradient(logits, *where, ctx.softcap)
+            grad_hidden_TD[part] = grad_logits @ weight_VD
+            add_product(grad_weight_VD, grad_logits, hidden_TD[part])
+            if grad_bias_V is not None:
+                grad_bias_V += grad_logits.sum(0, dtype=wide)
+        return grad_hidden_TD, grad_weight_VD, grad_bias_V, None, None
+
+
+def parts(tokens: int) -> Iterator[slice]:
+    """Yield the chunks of so many tokens."""
+    return (slice(start, start + CHUNK) for start in range(0, tokens, CHUNK))
+
+
+def raw_logits(hidden_TD: Tensor, weight_VD: Tensor, bias_V: Tensor | None) -> Tensor:
+    """Return the logits of a chunk, (T, V)."""
+    return torch.nn.functional.linear(hidden_TD, weight_VD, bias_V)
+
+
+def capped(logits_TV: Tensor, softcap: float | None) -> Tensor:
+    """Return softcap * tanh(logits / softcap), (T, V), as Gemma 2 bounds its logits (section 2)."""
+    return softcap * torch.tanh(logits_TV / softcap) if softcap else logits_TV
+
+
+def logits_gradient(
+    logits_TV: Tensor,
+    normaliser_T: Tensor,
+    target_T: Tensor,
+    grad_T: Tensor,
+    softcap: float | None,
+) -> Tensor:
+    """Return d loss / d logits before the cap, (T, V): grad * (one-hot(target) - softmax)."""
+    wide = logits_TV.to(grad_T.dtype)
+    softmax_TV = (wide - normaliser_T.unsqueeze(1)).exp_()
+    gradient_TV = softmax_TV.mul_(-grad_T.unsqueeze(1))
+    gradient_TV.scatter_add_(1, target_T.unsqueeze(1), grad_T.unsqueeze(1))
+    if softcap:
+        gradient_TV.mul_(1 - (wide / softcap) ** 2)
+    return gradient_TV.to(logits_TV.dtype)
+
+
+def add_product(total_VD: Tensor, left_TV: Tensor, right_TD: Tensor) -> None:
+    """Add left^T right to a total of shape (V, D)."""
+    if left_TV.dtype == total_VD.dtype:
+        total_VD.addmm_(left_TV.t(), right_TD)
+    else:
+        total_VD.add_(left_TV.t() @ right_TD)
