@@ -90,6 +90,7 @@ RULES: Mapping[str, Any] = {
     "examples": list[dict[str, Any]],
     # Training.
     "mle_on": Literal["reference", "best", "all"],
+    "head": Literal["chunked", "cut_cross_entropy", "liger"],
     "ranking_weight": AtLeastZero,
     "mle_weight": AtLeastZero,
     "use_unordered": bool,

@@ -101,6 +101,9 @@ def check_library_parts(config: DictConfig) -> None:
     """Raise ConfigError where Lightning or torch refuse their settings in a trial."""
     import torch
 
+    from tuna_exp.losses.head import check_head
+
+    check_head(config.objective.head)
     weight = torch.nn.Parameter(torch.zeros(1))
     trials: dict[str, Callable[[], Any]] = {
         "trainer": lambda: call(config.trainer, logger=False, enable_checkpointing=False),
@@ -193,12 +196,18 @@ def call(node: Mapping[str, Any], *args: Any, **kwargs: Any) -> Any:
 
 
 def _objective_parts(config: DictConfig, name: str, loss: Any) -> dict[str, Any]:
-    optimizer = partial(call, plain(config.optimizer), lr=config.objective[name].learning_rate)
-    parts = {"optimizer": optimizer, "schedule": make(config.schedule)}
+    from tuna_exp.objectives.ranking import Weights
+
+    objective = config.objective
+    optimizer = partial(call, plain(config.optimizer), lr=objective[name].learning_rate)
+    parts = {"optimizer": optimizer, "schedule": make(config.schedule), "head": objective.head}
     if loss is None:
         return parts
-    weights = ("ranking_weight", "mle_weight", "gradient_share_every")
-    return parts | {"ranking_loss": loss} | {key: config.objective[key] for key in weights}
+    return parts | {
+        "ranking_loss": loss,
+        "weights": Weights(objective.ranking_weight, objective.mle_weight),
+        "gradient_share_every": objective.gradient_share_every,
+    }
 
 
 def _decisive(config: DictConfig, name: str) -> dict[str, Any]:

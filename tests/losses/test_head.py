@@ -6,8 +6,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor, nn
 
+from tuna_exp.errors import ConfigError
 from tuna_exp.losses import head as heads
 from tuna_exp.losses import likelihood
+from tuna_exp.losses.head import check_head
 from tuna_exp.losses.likelihood import head_logps
 
 CHUNKS = st.sampled_from([1, 2, 3, 100])
@@ -73,3 +75,15 @@ def test_a_frozen_head_gets_no_gradient() -> None:
     hidden = torch.randn(3, 4, requires_grad=True)
     head_logps(head, hidden, torch.tensor([0, 1, 2]), None).sum().backward()
     assert hidden.grad is not None and head.weight.grad is None
+
+
+@pytest.mark.parametrize("name", ["cut_cross_entropy", "liger"])
+def test_a_kernel_that_is_not_there_is_told(name: str) -> None:
+    with pytest.raises(ConfigError, match=f"objective.head={name}.*Cure: .*objective.head=chunked"):
+        check_head(name)
+
+
+def test_an_unknown_head_is_told_with_the_nearest() -> None:
+    with pytest.raises(ConfigError, match="objective.head=chunk; .*chunked"):
+        check_head("chunk")
+    check_head("chunked")

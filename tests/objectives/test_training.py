@@ -14,7 +14,7 @@ from tuna_exp.batching.order import Order, PlannedBatches, ResumableLoader
 from tuna_exp.losses.callbacks import DPO, RRHF, ListMLE, NoRanking, RankingLoss, SimPO, SLiC, Tuna
 from tuna_exp.models.loading import load_model
 from tuna_exp.objectives.base import Schedule
-from tuna_exp.objectives.ranking import TunaCModule
+from tuna_exp.objectives.ranking import TunaCModule, Weights
 from tuna_exp.objectives.sft import SFTModule
 
 LOSSES: dict[str, RankingLoss] = {
@@ -69,9 +69,7 @@ def ranking_module(folder: Path, loss: RankingLoss) -> TunaCModule:
     model = load_model(folder).double()
     # SGD, because Adam divides tiny differences by themselves.
     optimizer = partial(torch.optim.SGD, lr=0.1)
-    return TunaCModule(
-        model, optimizer, Schedule("cosine", 0), loss, 1.0, 1.0, gradient_share_every=1
-    )
+    return TunaCModule(model, optimizer, Schedule("cosine", 0), "chunked", loss, Weights(1, 1), 1)
 
 
 @pytest.mark.parametrize("name", LOSSES)
@@ -96,6 +94,7 @@ def test_accumulated_sft_equals_the_big_batch(tiny_folder: Path, tmp_path: Path)
             load_model(tiny_folder).double(),
             partial(torch.optim.SGD, lr=0.1),
             Schedule("linear", 1),
+            "chunked",
         )
 
     whole, split = train(tmp_path, module()), train(tmp_path, module(), accumulate=4)

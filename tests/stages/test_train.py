@@ -23,7 +23,7 @@ from tuna_exp.models.loading import load_model
 from tuna_exp.models.lora import Lora
 from tuna_exp.models.student import Student
 from tuna_exp.objectives.base import Schedule
-from tuna_exp.objectives.ranking import TunaPModule
+from tuna_exp.objectives.ranking import TunaPModule, Weights
 from tuna_exp.objectives.sft import SFTModule
 from tuna_exp.plan import Workspace
 from tuna_exp.records import Instruction, RankedExample
@@ -40,6 +40,7 @@ BATCHING = Batching("shared_prompt", 2, 4096, max_length=512, on_too_long="error
 PARTS: dict[str, Any] = {
     "optimizer": partial(torch.optim.Adam, lr=1e-3),
     "schedule": Schedule("cosine", 0),
+    "head": "chunked",
 }
 
 
@@ -49,7 +50,7 @@ def training(loss: RankingLoss | None = None, trainer: Mapping[str, Any] = {}) -
         "enable_model_summary": False,
         "log_every_n_steps": 1,
     }
-    weights: dict[str, Any] = {"ranking_weight": 1.0, "mle_weight": 1.0, "gradient_share_every": 1}
+    weights: dict[str, Any] = {"weights": Weights(1.0, 1.0), "gradient_share_every": 1}
     ranked: Any = partial(TunaPModule, **PARTS | {"ranking_loss": loss} | weights)
     return Training(
         objective=ranked if loss else partial(SFTModule, **PARTS),
@@ -206,6 +207,7 @@ def test_gradient_checkpointing_gives_the_same_gradients(
     descent: dict[str, Any] = {
         "optimizer": partial(torch.optim.SGD, lr=1.0),
         "schedule": PARTS["schedule"],
+        "head": "chunked",
     }
     made = []
     for saving in (False, True):

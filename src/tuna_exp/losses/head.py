@@ -2,16 +2,20 @@
 
 Logits exist for one chunk of tokens at a time, and are computed again in the backward pass. Those
 of the first chunk are kept: a micro-batch that fits one chunk, as most do, computes none twice.
-Memory grows with the chunk, not with tokens x vocabulary.
+Memory grows with the chunk, not with tokens x vocabulary. On a GPU two fused kernels may stand in
+for ours, where their packages are installed.
 Left out: sharding the vocabulary over devices.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from importlib.util import find_spec
 from typing import Any
 
 import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
+
+from tuna_exp.errors import ConfigError, nearest
 
 CHUNK = 1024  # tokens whose logits exist at one time: bounds memory, not the result
 
@@ -102,3 +106,82 @@ def add_product(total_VD: Tensor, left_TV: Tensor, right_TD: Tensor) -> None:
         total_VD.addmm_(left_TV.t(), right_TD)
     else:
         total_VD.add_(left_TV.t() @ right_TD)
+
+
+Head = Callable[[Tensor, Tensor, Tensor | None, Tensor, float | None], Tensor]
+
+
+def chunked(
+    hidden_TD: Tensor,
+    weight_VD: Tensor,
+    bias_V: Tensor | None,
+    target_T: Tensor,
+    softcap: float | None,
+) -> Tensor:
+    """Return log-probabilities (T,) by `HeadLogps`."""
+    apply: Callable[..., Tensor] = HeadLogps.apply
+    return apply(hidden_TD, weight_VD, bias_V, target_T, softcap)
+
+
+def cut_cross_entropy(
+    hidden_TD: Tensor,
+    weight_VD: Tensor,
+    bias_V: Tensor | None,
+    target_T: Tensor,
+    softcap: float | None,
+) -> Tensor:
+    """Return log-probabilities (T,) by Apple's kernel (Wijmans et al., arXiv 2411.09009)."""
+    from cut_cross_entropy import linear_cross_entropy
+
+    if bias_V is not None:
+        return chunked(hidden_TD, weight_VD, bias_V, target_T, softcap)
+    # filter_eps would leave small gradients out.
+    options = {"softcap": softcap, "reduction": "none", "filter_eps": None}
+    loss: Tensor = linear_cross_entropy(hidden_TD, weight_VD, target_T, **options)
+    return -loss.float()
+
+
+def liger(
+    hidden_TD: Tensor,
+    weight_VD: Tensor,
+    bias_V: Tensor | None,
+    target_T: Tensor,
+    softcap: float | None,
+) -> Tensor:
+    """Return log-probabilities (T,) by Liger's kernel (Hsu et al., arXiv 2410.10989)."""
+    from liger_kernel.transformers.functional import liger_fused_linear_cross_entropy
+
+    options = {"softcap": softcap, "reduction": "none", "accum_dtype": torch.float32}
+    loss: Tensor = liger_fused_linear_cross_entropy(
+        hidden_TD, weight_VD, target_T, bias_V, **options
+    )
+    return -loss.float()
+
+
+HEADS: dict[str, Head] = {
+    "chunked": chunked,
+    "cut_cross_entropy": cut_cross_entropy,
+    "liger": liger,
+}
+# Before 0.8.5 Liger multiplied every token's gradient by the first one's.
+_PACKAGES = {"cut_cross_entropy": "cut-cross-entropy", "liger": "liger-kernel>=0.8.5"}
+_MODULES = {"cut_cross_entropy": "cut_cross_entropy", "liger": "liger_kernel"}
+
+
+def check_head(name: str) -> None:
+    """Raise ConfigError where a head is not one of ours or can't be used here."""
+    if name not in HEADS:
+        raise ConfigError(
+            f"objective.head={name}; allowed are {', '.join(HEADS)}.{nearest(name, HEADS)}"
+        )
+    if name == "chunked":
+        return
+    if find_spec(_MODULES[name]) is None:
+        raise ConfigError(
+            f"objective.head={name}: its package is not installed. Cure: pip install "
+            f"'{_PACKAGES[name]}', or objective.head=chunked."
+        )
+    if not torch.cuda.is_available():
+        raise ConfigError(
+            f"objective.head={name} needs a GPU and there is none. Cure: objective.head=chunked."
+        )

@@ -4,7 +4,6 @@ The vocabulary head is applied to the hidden states that predict response tokens
 so logits never exist for prompts or all at once.
 """
 
-from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -14,10 +13,10 @@ from transformers import PreTrainedModel
 
 from tuna_exp.batching.attention import attention_arguments
 from tuna_exp.batching.batch import RankedBatch
-from tuna_exp.losses.head import CHUNK, HeadLogps, capped
+from tuna_exp.losses.head import CHUNK, Head, capped, chunked
 
 
-def token_logps(model: PreTrainedModel, batch: RankedBatch) -> Tensor:
+def token_logps(model: PreTrainedModel, batch: RankedBatch, head: Head = chunked) -> Tensor:
     """Return log p(r_t | x, r_<t) of every response token, (T,), in nats, float32 or wider."""
     config: Any = model.config
     hidden_RLD = model.get_decoder()(
@@ -28,34 +27,37 @@ def token_logps(model: PreTrainedModel, batch: RankedBatch) -> Tensor:
     ).last_hidden_state
     hidden_TD = hidden_RLD.flatten(0, 1).index_select(0, batch.source_T)
     softcap = getattr(config.get_text_config(), "final_logit_softcapping", None)
-    return head_logps(model.get_output_embeddings(), hidden_TD, batch.target_T, softcap)
+    return head_logps(model.get_output_embeddings(), hidden_TD, batch.target_T, softcap, head)
 
 
 def head_logps(
-    head: nn.Module, hidden_TD: Tensor, target_T: Tensor, softcap: float | None
+    layer: nn.Module,
+    hidden_TD: Tensor,
+    target_T: Tensor,
+    softcap: float | None,
+    head: Head = chunked,
 ) -> Tensor:
     """Return the log-probability of each target, (T,), from hidden states (T, D)."""
-    if type(head) is nn.Linear:
+    if type(layer) is nn.Linear:
         device = hidden_TD.device.type
         mixed = torch.is_autocast_enabled(device)
-        dtype = torch.get_autocast_dtype(device) if mixed else head.weight.dtype
-        bias = None if head.bias is None else head.bias.to(dtype)
-        apply: Callable[..., Tensor] = HeadLogps.apply
+        dtype = torch.get_autocast_dtype(device) if mixed else layer.weight.dtype
+        bias = None if layer.bias is None else layer.bias.to(dtype)
         with torch.autocast(device, enabled=False):
-            return apply(hidden_TD.to(dtype), head.weight.to(dtype), bias, target_T, softcap)
+            return head(hidden_TD.to(dtype), layer.weight.to(dtype), bias, target_T, softcap)
     # A head with adapters or of another kind: the same chunks, differentiated by autograd.
     parts = [
-        checkpoint(_chunk_logps, head, hidden, target, softcap, use_reentrant=False)
+        checkpoint(_chunk_logps, layer, hidden, target, softcap, use_reentrant=False)
         for hidden, target in zip(hidden_TD.split(CHUNK), target_T.split(CHUNK), strict=True)
     ]
     return torch.cat(parts)
 
 
 def _chunk_logps(
-    head: nn.Module, hidden_TD: Tensor, target_T: Tensor, softcap: float | None
+    layer: nn.Module, hidden_TD: Tensor, target_T: Tensor, softcap: float | None
 ) -> Tensor:
     """Return the log-probability of each target, shape (T,); hidden_TD has shape (T, D)."""
-    logits_TV: Tensor = capped(head(hidden_TD), softcap)
+    logits_TV: Tensor = capped(layer(hidden_TD), softcap)
     logits_TV = logits_TV.to(torch.promote_types(logits_TV.dtype, torch.float32))
     chosen_T = logits_TV.gather(1, target_T.unsqueeze(1)).squeeze(1)
     return chosen_T - logits_TV.logsumexp(1)

@@ -13,6 +13,7 @@ from transformers import PreTrainedModel, get_scheduler
 
 from tuna_exp.batching.batch import RankedBatch
 from tuna_exp.batching.order import ResumableLoader
+from tuna_exp.losses.head import HEADS
 from tuna_exp.losses.likelihood import mle_loss, token_logps
 
 MakeOptimizer = Callable[[Iterable[Parameter]], Optimizer]
@@ -27,15 +28,19 @@ class Schedule:
 
 
 class Objective(L.LightningModule):
-    """Base of the objectives: scales losses so that micro-batches add up to the big batch."""
+    """Base of the objectives: scales losses so that micro-batches add up to the big batch.
+
+    `head` names how log-probabilities are made from hidden states (`losses.head.HEADS`).
+    """
 
     def __init__(
-        self, model: PreTrainedModel, optimizer: MakeOptimizer, schedule: Schedule
+        self, model: PreTrainedModel, optimizer: MakeOptimizer, schedule: Schedule, head: str
     ) -> None:
         super().__init__()
         self.model = model
         self.make_optimizer = optimizer
         self.schedule = schedule
+        self.head = head
         # Optimizer steps of the run, told by the stage. Asking the trainer
         # (estimated_stepping_batches) would start the loader before a checkpoint has told it where
         # to continue.
@@ -53,7 +58,7 @@ class Objective(L.LightningModule):
 
     def likelihood(self, batch: RankedBatch) -> tuple[Tensor, Tensor]:
         """Return response tokens' log-probabilities (T,) and this share of the loss (scalar)."""
-        logp_T = token_logps(self.model, batch)
+        logp_T = token_logps(self.model, batch, HEADS[self.head])
         return logp_T, mle_loss(logp_T, batch)
 
     @property

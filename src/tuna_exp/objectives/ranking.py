@@ -4,6 +4,7 @@ Loss = ranking_weight * L_rank + mle_weight * L_MLE (Tuna, equation 5). The two 
 whose order they learn, and so in what a run starts from and is compared with, not in the formula.
 """
 
+from dataclasses import dataclass
 from typing import Any
 
 import lightning as L
@@ -17,6 +18,14 @@ from tuna_exp.losses.metrics import gradient_share
 from tuna_exp.objectives.base import MakeOptimizer, Objective, Schedule
 
 
+@dataclass(frozen=True)
+class Weights:
+    """What the two terms of the loss count."""
+
+    ranking: float
+    mle: float
+
+
 class RankingModule(Objective):
     """A ranking loss and the likelihood term.
 
@@ -28,15 +37,14 @@ class RankingModule(Objective):
         model: PreTrainedModel,
         optimizer: MakeOptimizer,
         schedule: Schedule,
+        head: str,
         ranking_loss: RankingLoss,
-        ranking_weight: float,
-        mle_weight: float,
+        weights: Weights,
         gradient_share_every: int,
     ) -> None:
-        super().__init__(model, optimizer, schedule)
+        super().__init__(model, optimizer, schedule, head)
         self.ranking_loss = ranking_loss
-        self.ranking_weight = ranking_weight
-        self.mle_weight = mle_weight
+        self.weights = weights
         self.gradient_share_every = gradient_share_every
 
     def configure_callbacks(self) -> list[L.Callback]:
@@ -49,7 +57,7 @@ class RankingModule(Objective):
         logp_C = summed_logps(logp_T, batch.response_T, batch.length_C)
         ranked = self.ranking_loss.score(logp_C, batch)
         ranking = self.ranking_loss.loss(ranked)
-        loss = self.ranking_weight * ranking + self.mle_weight * mle
+        loss = self.weights.ranking * ranking + self.weights.mle * mle
         self.log_losses(batch, loss=loss, ranking_loss=ranking, mle_loss=mle)
         self._log_gradient_share(ranking, mle, logp_T, batch_idx)
         ranked.score_BN = ranked.score_BN.detach()
@@ -61,7 +69,7 @@ class RankingModule(Objective):
         """Log the weighted ranking term's share, a scalar, of the gradient at logp_T, (T,)."""
         every = self.gradient_share_every
         if every and batch_idx % every == 0:
-            share = gradient_share(self.ranking_weight * ranking, self.mle_weight * mle, logp_T)
+            share = gradient_share(self.weights.ranking * ranking, self.weights.mle * mle, logp_T)
             self.log("gradient_share_ranking", share)
 
 
