@@ -28,7 +28,7 @@ class Case(BaseModel):
     @property
     def words(self) -> str:
         """The case in words, without its name."""
-        return f"N={self.responses}, {self.prompts} prompts, {PROFILE_WORDS[self.profile]}"
+        return f"N={self.responses}, {counted(self.prompts)}, {PROFILE_WORDS[self.profile]}"
 
 
 class SamplingCase(BaseModel):
@@ -48,6 +48,11 @@ class SamplingCase(BaseModel):
         return f"N={self.responses}, {self.prompts} prompts, at most {self.max_new_tokens} tokens"
 
 
+def counted(prompts: int) -> str:
+    """Return "1 prompt" or "4 prompts"."""
+    return f"{prompts} prompt{'s' * (prompts != 1)}"
+
+
 PROFILE_WORDS = {
     "alpaca": "Alpaca lengths",
     "superni_2shot": "Super-NI 2-shot lengths",
@@ -58,7 +63,7 @@ PROFILE_WORDS = {
 
 QUICK = (
     Case(name="alpaca-4x4", profile="alpaca", prompts=4, responses=4),
-    Case(name="rag-2x4", profile="rag", prompts=2, responses=4),
+    Case(name="rag-1x4", profile="rag", prompts=1, responses=4),
 )
 
 TRAINING = (

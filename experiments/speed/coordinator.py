@@ -36,7 +36,7 @@ class Plan:
 def measure(pool: Pool, plan: Plan, case: Case) -> CaseResult:
     """Compare all forms of a training step on one case."""
     found = fit(pool, plan, case)
-    request = Request(do="step", form="", shape=plan.shape, seed=plan.seed, case=case)
+    request = Request(form="", shape=plan.shape, seed=plan.seed, case=case)
     if plan.shape != "7b":  # whose weights are bf16
         check(pool, plan, found, request)
     take_turns(pool, plan, found, request)
@@ -48,7 +48,7 @@ def measure_sampling(pool: Pool, plan: Plan, case: SamplingCase) -> CaseResult:
     pool.share(machine.device() == "cuda")
     variants = [Variant(form=form, precision="fp32") for form in plan.forms]
     found = CaseResult(case=case, shared_worker=pool.shared, variants=variants)
-    request = Request(do="sample", form="", shape=plan.shape, seed=plan.seed, sampling=case)
+    request = Request(form="", shape=plan.shape, seed=plan.seed, sampling=case)
     take_turns(pool, plan, found, request)
     return found
 
@@ -57,7 +57,7 @@ def take_turns(pool: Pool, plan: Plan, found: CaseResult, request: Request) -> N
     """Do all rounds and keep what they gave, as long as a variant gives something."""
     for number in range(plan.rounds):
         for variant in found.variants:
-            if variant.skipped:
+            if variant.skipped or len(variant.rounds) > number:  # the check was its first
                 continue
             told: dict[str, object] = {"form": variant.form, "precision": variant.precision}
             if request.sampling:
@@ -72,22 +72,31 @@ def take_turns(pool: Pool, plan: Plan, found: CaseResult, request: Request) -> N
 
 
 def check(pool: Pool, plan: Plan, found: CaseResult, request: Request) -> None:
-    """Compare loss and gradients of every form with those of the first that fits, in fp32."""
+    """Compare loss and gradients of every form with those of the first that fits, in fp32.
+
+    Where fp32 is measured the steps are its first round.
+    """
     first: tuple[str, Answer] | None = None
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "gradients.safetensors"
         for form in plan.forms:
             if not fp32_fits(pool, plan, found.case, form):
                 continue
-            told = {"do": "check", "reference": file, "form": form}
+            told = {"reference": file, "form": form, "precision": "fp32"}
             answer = pool.ask(request.model_copy(update=told))
-            if answer.failed:
-                plan.say(f"{found.case.name}: {form} was not checked: {answer.failed}")
-            elif first is None:
-                first = form, answer
-            else:
+            keep(found, form, answer)
+            if first is not None and not answer.failed:
                 found.checks.append(compared(form, answer, *first))
-                plan.say(f"{found.case.name}: {form} checked against {first[0]}")
+            first = first or (None if answer.failed else (form, answer))
+            plan.say(f"{found.case.name}: {form}, fp32, checked: {outcome(answer)}")
+
+
+def keep(found: CaseResult, form: str, answer: Answer) -> None:
+    """Take the step of a check as the form's first round in fp32, if that is measured."""
+    for variant in found.variants:
+        if (variant.form, variant.precision) == (form, "fp32"):
+            variant.skipped = variant.skipped or answer.failed
+            variant.rounds += [] if variant.skipped else [answer]
 
 
 def compared(form: str, answer: Answer, against: str, first: Answer) -> Check:

@@ -53,7 +53,7 @@ def bars(data: list[Datum], suite: str) -> alt.TopLevelMixin:
             y=alt.Y("form:N", sort=None, title=None),
             color=alt.Color("form:N", sort=None, legend=None),
             row=alt.Row("case:N", sort=None, title=None, header=alt.Header(labelAngle=0)),
-            column=alt.Column("precision:N", title=None),
+            column=alt.Column("precision:N", sort=None, title=None),
         )
         .properties(width=WIDTH)
     )

@@ -1,7 +1,6 @@
 """What the coordinator asks of a worker and what it is told: one line of JSON each."""
 
 from pathlib import Path
-from typing import Literal
 
 from pydantic import BaseModel
 
@@ -10,9 +9,11 @@ from experiments.speed.counting import Work
 
 
 class Request(BaseModel):
-    """One thing to do. `check` compares with the gradients in `reference`, or writes them there."""
+    """One thing to do: a step of `case`, or the drawing of `sampling`.
 
-    do: Literal["check", "step", "sample"]
+    A step with a `reference` compares its gradients with those in it, or writes them there.
+    """
+
     form: str
     shape: str
     seed: int

@@ -54,6 +54,7 @@ class Sampler:
             tokens = self.draw(form, case, seed)
             machine.synchronise(self.device)
             seconds = time.perf_counter() - begun
+        memory.settle(self.device)
         return Answer(seconds=seconds, tokens=tokens, memory=peak.over_model)
 
     def draw(self, form: str, case: SamplingCase, seed: int) -> int:

@@ -47,8 +47,18 @@ class Subject:
         config: Any = self.model.config.get_text_config()
         return lengths.batch(case, seed, config.vocab_size)
 
-    def step(self, form: str, case: Case, precision: Precision, seed: int) -> Answer:
-        """Do one optimizer step and measure it; making the batch is part of it."""
+    def step(
+        self,
+        form: str,
+        case: Case,
+        precision: Precision,
+        seed: int,
+        reference: Path | None = None,
+    ) -> Answer:
+        """Do one optimizer step and measure it; making the batch is part of it.
+
+        Its gradients are compared with those in `reference`, or kept there if there are none yet.
+        """
         examples = self.examples(case, seed)
         gemm = machine.gemm_rate(precision, self.device)
         with memory.peak(self.device, self.bytes) as peak:
@@ -57,7 +67,10 @@ class Subject:
             self.optimizer.step()
             machine.synchronise(self.device)
             seconds = time.perf_counter() - begun
+        error = self._compare(reference) if reference else None
         self.optimizer.zero_grad()
+        # Freed activations that stay with an idle process would crowd out the others.
+        memory.settle(self.device)
         return Answer(
             seconds=seconds,
             tokens=sum(e.tokens for e in examples),
@@ -66,19 +79,17 @@ class Subject:
             flops=counting.flops(self.model, work),
             gemm=gemm,
             loss=loss,
+            gradient_error=error,
             work=work,
         )
 
-    def check(self, form: str, case: Case, seed: int, reference: Path) -> Answer:
-        """Compute loss and gradients in the weights' own precision; compare them or keep them."""
-        memory.settle(self.device)
-        loss, work = self._accumulate(form, self.examples(case, seed), "fp32")
+    def _compare(self, reference: Path) -> float | None:
+        """Return how far the gradients are from those kept, or keep them as the first."""
         named = {n: p.grad for n, p in self.model.named_parameters() if p.grad is not None}
-        error = relative_error(named, reference) if reference.exists() else None
-        if error is None:
-            save_file(named, reference)
-        self.optimizer.zero_grad()
-        return Answer(loss=loss, gradient_error=error, work=work)
+        if reference.exists():
+            return relative_error(named, reference)
+        save_file(named, reference)
+        return None
 
     def _accumulate(
         self, form: str, examples: list[TokenizedExample], precision: Precision

@@ -45,13 +45,9 @@ class Worker:
             return self.sampler.measure(request.form, request.sampling, request.seed)
         case = request.case
         if case is None:
-            raise ValueError(f"request {request.do} has case=None and sampling=None")
+            raise ValueError("a request has case=None and sampling=None")
         subject = self._subject(request.shape, case.vocabulary)
-        if request.do == "check":
-            if request.reference is None:
-                raise ValueError("request check has reference=None")
-            return subject.check(request.form, case, request.seed, request.reference)
-        return subject.step(request.form, case, request.precision, request.seed)
+        return subject.step(request.form, case, request.precision, request.seed, request.reference)
 
     def _subject(self, shape: str, vocabulary: int | None) -> Subject:
         """Return the model of this shape, loaded when it is first asked for."""

@@ -37,7 +37,7 @@ def test_forms_take_turns_and_the_ratio_comes_last(tmp_path: Path) -> None:
     ("arguments", "message"),
     [
         (("quik",), "suite quik is not one of quick, training, growth, sampling. Did you mean"),
-        (("quick", "--cases", "alpaca"), "--cases alpaca is not one of alpaca-4x4, rag-2x4."),
+        (("quick", "--cases", "alpaca"), "--cases alpaca is not one of alpaca-4x4, rag-1x4."),
         (("growth", "--forms", "padde"), "Did you mean 'padded'?"),
     ],
 )
