@@ -116,14 +116,15 @@ def fit(pool: Pool, plan: Plan, case: Case) -> CaseResult:
         for form in plan.forms
         for precision in plan.precisions
     }
-    free = memory.available(machine.device()) + pool.bytes
+    device = machine.device()
+    free = memory.available(device) + pool.bytes
     idle = own_bytes(plan.shape, case.vocabulary)
-    alone = [n for n in needs.values() if not fitting.too_large(idle + n, free)]
+    alone = [n for n in needs.values() if not fitting.too_large(idle + n, free, device)]
     together = len(plan.forms) * idle + max(alone, default=0)
-    crowded = fitting.too_large(together, free) is not None
-    pool.share(crowded or machine.device() == "cuda")
+    crowded = fitting.too_large(together, free, device) is not None
+    pool.share(crowded or device == "cuda")
     variants = [
-        Variant(form=form, precision=precision, skipped=fitting.too_large(idle + n, free))
+        Variant(form=form, precision=precision, skipped=fitting.too_large(idle + n, free, device))
         for (form, precision), n in needs.items()
     ]
     return CaseResult(case=case, shared_worker=pool.shared, variants=variants)
@@ -135,8 +136,9 @@ def fp32_fits(pool: Pool, plan: Plan, case: Case | SamplingCase, form: str) -> b
         return False
     idle = own_bytes(plan.shape, case.vocabulary) * (1 if pool.shared else len(plan.forms))
     needed = idle + need(plan.shape, case, plan.seed, form, "fp32")
-    free = memory.available(machine.device()) + pool.bytes
-    return fitting.too_large(needed, free) is None
+    device = machine.device()
+    free = memory.available(device) + pool.bytes
+    return fitting.too_large(needed, free, device) is None
 
 
 def need(shape: str, case: Case, seed: int, form: str, precision: Precision) -> int:

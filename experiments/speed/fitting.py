@@ -1,7 +1,8 @@
 """Whether a form's step fits into memory, estimated before it is tried.
 
 On a CPU a step that does not fit ends in the kernel killing some process; it is left out instead,
-and the reason stands in the table. Bytes per position of a Llama block that autograd keeps:
+and the reason stands in the table. On a GPU, where it ends in an
+error, every step is tried. Bytes per position of a Llama block that autograd keeps:
 
     layers * (10 D + 2 kv + 4 I) floats of 4 bytes in fp32, 0.75 of that under autocast
 
@@ -48,8 +49,10 @@ def step_bytes(
     if form == CHECKPOINTED:
         kept = text.num_hidden_layers * text.hidden_size * FLOAT
         return int(positions * (kept + layer + LOGITS_RELEASED * logits))
-    held = min(positions, ours.POSITIONS)
-    return int(held * text.num_hidden_layers * layer + CHUNK * LOGITS_OURS * logits)
+    batches = list(ours.micro_batches(examples, form))
+    held = max(batch.input_ids_RL.numel() for batch in batches)
+    chunk = min(CHUNK, max(len(batch.target_T) for batch in batches))
+    return int(held * text.num_hidden_layers * layer + chunk * LOGITS_OURS * logits)
 
 
 def layer_floats(text: Any) -> int:
@@ -59,8 +62,8 @@ def layer_floats(text: Any) -> int:
     return int(10 * text.hidden_size + 2 * keys + 4 * text.intermediate_size)
 
 
-def too_large(needed: int, free: int) -> str | None:
-    """Return why a step is left out, or None where it fits."""
-    if needed <= MARGIN * free:
+def too_large(needed: int, free: int, device: str) -> str | None:
+    """Return why a step is left out, or None where it fits or can be tried."""
+    if device == "cuda" or needed <= MARGIN * free:
         return None
     return f"needs about {needed / 2**30:.0f} GiB, {free / 2**30:.0f} GiB are free"

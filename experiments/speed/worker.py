@@ -14,6 +14,7 @@ quiet_libraries()
 
 import torch  # noqa: E402
 
+from experiments.speed.memory import settle  # noqa: E402
 from experiments.speed.protocol import Answer, Request  # noqa: E402
 from experiments.speed.sampling import Sampler  # noqa: E402
 from experiments.speed.training import Subject  # noqa: E402
@@ -31,12 +32,15 @@ class Worker:
         """Do what is asked; where memory does not suffice, say so."""
         try:
             return self._do(request)
-        except (torch.OutOfMemoryError, MemoryError) as failure:
-            return Answer(failed=f"out of memory: {str(failure).splitlines()[0]}")
-        except RuntimeError as failure:
-            if "can't allocate memory" in str(failure):
-                return Answer(failed=f"out of memory: {failure}")
-            raise
+        except (RuntimeError, MemoryError) as failure:
+            if not out_of_memory(failure):
+                raise
+            failed = f"out of memory: {(str(failure).splitlines() or [''])[0]}"
+        # Outside the handler: the failure holds on to the tensors of its step.
+        if self.subject is not None:
+            self.subject.optimizer.zero_grad()
+            settle(self.subject.device)
+        return Answer(failed=failed)
 
     def _do(self, request: Request) -> Answer:
         if request.sampling is not None:
@@ -56,6 +60,12 @@ class Worker:
             self.subject = Subject(shape, vocabulary)
             self.key = (shape, vocabulary)
         return self.subject
+
+
+def out_of_memory(failure: Exception) -> bool:
+    """Say whether a failure is that memory did not suffice, on a GPU or a CPU."""
+    kinds = (torch.OutOfMemoryError, MemoryError)
+    return isinstance(failure, kinds) or "can't allocate memory" in str(failure)
 
 
 def serve(requests: TextIO, answers: TextIO) -> None:
