@@ -7,10 +7,10 @@ READY := $(VENV)/.ready
 COMMAND_TESTS := tests/test_cli.py tests/test_config.py tests/test_runs.py
 
 .DEFAULT_GOAL := help
-.PHONY: help demo record test test-slow check format lock wheel clean
+.PHONY: help demo record bench bench-quick bench-sampling test test-slow check format lock wheel clean
 
 help:  ## Show the targets
-	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
 
 $(READY): requirements.lock pyproject.toml
 	$(PYTHON) -m venv $(VENV)
@@ -24,6 +24,15 @@ demo: $(READY)  ## Run the whole Tuna ablation on the embedded model
 record: $(READY)  ## Run the demo and keep its table in experiments/demo and the README
 	$(BIN)/tuna-exp experiment=demo hydra.run.dir=runs/demo
 	$(BIN)/python experiments/record.py runs/demo demo
+
+bench: $(READY)  ## Measure training steps, their growth and sampling; takes hours (experiments/speed)
+	$(BIN)/python -m experiments.speed all
+
+bench-quick: $(READY)  ## The same on two small cases in under 5 minutes; ends with the ratios
+	$(BIN)/python -m experiments.speed quick
+
+bench-sampling: $(READY)  ## Measure sampling against plain `generate`
+	$(BIN)/python -m experiments.speed sampling
 
 test: $(READY)  ## Run the tests
 	$(BIN)/python -m pytest -m "not slow" $(addprefix --ignore=,$(COMMAND_TESTS))

@@ -1,0 +1,75 @@
+"""The one place that knows the product's functions for a training step and for sampling.
+
+What is measured is what `stages.train` and `stages.sample` do, without Lightning around it.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+
+from lightning.fabric.utilities import move_data_to_device
+from torch import Tensor
+from transformers import PreTrainedModel
+
+from tuna_exp.batching.batch import RankedBatch, StepTotals, TokenizedExample
+from tuna_exp.batching.layouts import LAYOUTS, collate
+from tuna_exp.batching.order import Order, by_size, fewest_micro_batches
+from tuna_exp.llms.decoding import Decoding
+from tuna_exp.llms.hugging_face import HuggingFaceLLM, OpenHuggingFaceLLM
+from tuna_exp.losses.callbacks import Tuna
+from tuna_exp.losses.likelihood import mle_loss, summed_logps, token_logps
+from tuna_exp.models.sources import ModelSource
+from tuna_exp.records import Candidate, Instruction
+
+POSITIONS = 4096  # batching.micro_batch_positions as conf/batching has it
+_RANKING = Tuna("gap_mean", margin=0.1, length_exponent=1.0)
+
+
+def layouts() -> list[str]:
+    """Return the names of the layouts there are."""
+    return list(LAYOUTS)
+
+
+def micro_batches(examples: list[TokenizedExample], layout: str) -> Iterator[RankedBatch]:
+    """Yield the micro-batches of one optimizer step on these examples."""
+    order = Order(len(examples), accumulate=1, devices=1, epochs=1, seed=0)
+    fewest = fewest_micro_batches(examples, order, layout, POSITIONS)
+    step = by_size(list(range(len(examples))), examples)
+    totals = StepTotals.of(examples)
+    for part in replace(order, accumulate=fewest).micro_batches(step, rank=0):
+        yield collate([examples[i] for i in part], layout, totals)
+
+
+def loss_share(model: PreTrainedModel, batch: RankedBatch) -> Tensor:
+    """Return the micro-batch's share of the step's loss, a scalar: the shares add up to it."""
+    batch = move_data_to_device(batch, model.device)
+    logp_T = token_logps(model, batch)
+    logp_C = summed_logps(logp_T, batch.response_T, batch.length_C)
+    return _RANKING.loss(_RANKING.score(logp_C, batch)) + mle_loss(logp_T, batch)
+
+
+def open_llm(source: ModelSource) -> OpenHuggingFaceLLM:
+    """Load a model as the stage `sample` loads a teacher."""
+    return HuggingFaceLLM(
+        source=source,
+        prompt_format="chat",
+        system_prompt=None,
+        examples=(),
+        dtype="float32",
+        attn_implementation="sdpa",
+        trust_remote_code=False,
+    ).open()
+
+
+def sample(
+    llm: OpenHuggingFaceLLM,
+    instructions: Sequence[Instruction],
+    decoding: Decoding,
+    batch_size: int,
+    seed: int,
+) -> list[list[Candidate]]:
+    """Return the candidates of each instruction, shortest prompts first."""
+    llm.remember(instructions)
+    ordered = sorted(instructions, key=llm.prompt_length)
+    starts = range(0, len(ordered), batch_size)
+    batches = [ordered[start : start + batch_size] for start in starts]
+    return [one for i, b in enumerate(batches) for one in llm.answer(b, decoding, seed + i)]
