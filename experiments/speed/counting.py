@@ -16,6 +16,7 @@ from pydantic import BaseModel
 from transformers import PreTrainedModel
 
 from experiments.speed import released
+from tuna_exp.batching.attention import visible
 from tuna_exp.batching.batch import RankedBatch, TokenizedExample
 
 
@@ -43,14 +44,11 @@ def released_work(examples: list[TokenizedExample]) -> Work:
 
 
 def our_work(batch: RankedBatch) -> Work:
-    """Return the counts of a micro-batch. In a shared row only what is visible is attended to."""
-    rows, length = batch.input_ids_RL.shape
-    causal = rows * length * (length + 1) // 2
-    dense = getattr(batch.attention_mask, "ndim", 0) == 4
+    """Return the counts of a micro-batch; only what is visible is attended to."""
     return Work(
-        positions=rows * length,
+        positions=batch.positions,
         head_positions=len(batch.target_T),
-        attended=int(batch.attention_mask.sum()) if dense else causal,
+        attended=int(visible(batch.document_RL, batch.segment_RL).sum()),
     )
 
 

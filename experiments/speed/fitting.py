@@ -19,7 +19,7 @@ from experiments.speed import ours
 from experiments.speed.cases import Precision
 from experiments.speed.training import CHECKPOINTED, RELEASED
 from tuna_exp.batching.batch import TokenizedExample
-from tuna_exp.losses.likelihood import CHUNK
+from tuna_exp.losses.head import CHUNK
 
 MARGIN = 0.9  # of the free memory that may be planned with
 FLOAT = 4
@@ -50,7 +50,7 @@ def step_bytes(
         kept = text.num_hidden_layers * text.hidden_size * FLOAT
         return int(positions * (kept + layer + LOGITS_RELEASED * logits))
     batches = list(ours.micro_batches(examples, form))
-    held = max(batch.input_ids_RL.numel() for batch in batches)
+    held = max(batch.positions for batch in batches)
     chunk = min(CHUNK, max(len(batch.target_T) for batch in batches))
     return int(held * text.num_hidden_layers * layer + chunk * LOGITS_OURS * logits)
 

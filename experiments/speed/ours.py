@@ -11,8 +11,9 @@ from torch import Tensor
 from transformers import PreTrainedModel
 
 from tuna_exp.batching.batch import RankedBatch, StepTotals, TokenizedExample
+from tuna_exp.batching.choice import choose_layout
 from tuna_exp.batching.layouts import LAYOUTS, collate
-from tuna_exp.batching.order import Order, by_size, fewest_micro_batches
+from tuna_exp.batching.order import Order, fewest_micro_batches
 from tuna_exp.llms.decoding import Decoding
 from tuna_exp.llms.hugging_face import HuggingFaceLLM, OpenHuggingFaceLLM
 from tuna_exp.losses.callbacks import Tuna
@@ -29,13 +30,23 @@ def layouts() -> list[str]:
     return list(LAYOUTS)
 
 
+def prepare(model: PreTrainedModel, form: str) -> None:
+    """Set a model's attention as training in this form does; transformers' own for other forms.
+
+    Raises RuntimeError where the model cannot be trained in the layout.
+    """
+    model.set_attn_implementation("sdpa")
+    if form in LAYOUTS and choose_layout(form, model) != form:
+        raise RuntimeError(f"{model.config.model_type} cannot be trained with batching={form}")
+
+
 def micro_batches(examples: list[TokenizedExample], layout: str) -> Iterator[RankedBatch]:
     """Yield the micro-batches of one optimizer step on these examples."""
     order = Order(len(examples), accumulate=1, devices=1, epochs=1, seed=0)
-    fewest = fewest_micro_batches(examples, order, layout, POSITIONS)
-    step = by_size(list(range(len(examples))), examples)
+    sizes = LAYOUTS[layout].sizes(examples)
+    order = replace(order, accumulate=fewest_micro_batches(sizes, order, POSITIONS))
     totals = StepTotals.of(examples)
-    for part in replace(order, accumulate=fewest).micro_batches(step, rank=0):
+    for part in order.micro_batches(list(range(len(examples))), sizes)[0]:
         yield collate([examples[i] for i in part], layout, totals)
 
 

@@ -60,6 +60,7 @@ class Subject:
         Its gradients are compared with those in `reference`, or kept there if there are none yet.
         """
         examples = self.examples(case, seed)
+        ours.prepare(self.model, form)
         gemm = machine.gemm_rate(precision, self.device)
         with memory.peak(self.device, self.bytes) as peak:
             begun = time.perf_counter()
