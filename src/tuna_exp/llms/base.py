@@ -48,7 +48,10 @@ class OpenLLM(Protocol):
     def answer(
         self, instructions: Sequence[Instruction], decoding: Decoding, seed: int
     ) -> list[list[Candidate]]:
-        """Return `decoding.responses` answers to each instruction."""
+        """Return `decoding.responses` answers to each instruction.
+
+        They depend on the seed, the instruction and its id, not on the others asked with it.
+        """
 
     def choose(
         self, instructions: Sequence[Instruction], begun: str, options: Sequence[str]

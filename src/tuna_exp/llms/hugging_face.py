@@ -101,7 +101,8 @@ class OpenHuggingFaceLLM:
         Raises ConfigError where prompt and answer would not fit the model's context.
         """
         prompts = [self._fitting(i, decoding.max_new_tokens) for i in instructions]
-        drawn = self._decoder.decode(prompts, decoding, seed)
+        keys = [f"{seed}/{instruction.id}" for instruction in instructions]
+        drawn = self._decoder.decode(prompts, decoding, keys)
         return [[self._candidate(one) for one in some] for some in drawn]
 
     def choose(
@@ -123,7 +124,7 @@ class OpenHuggingFaceLLM:
 
     @torch.inference_mode()
     def _next_token(self, prompts: list[list[int]], tokens: list[int]) -> list[list[float]]:
-        logits_RV = self._decoder.read(prompts)[0]
+        logits_RV = self._decoder.read(prompts).logits_PV
         return [[float(v) for v in row] for row in logits_RV.float().log_softmax(1)[:, tokens]]
 
     @torch.inference_mode()
