@@ -55,7 +55,7 @@ class Lab:
     seed: int
 
     def check(self) -> None:
-        """Raise ConfigError on parts that cannot work together, all before a model is loaded."""
+        """Raise UserError on parts that cannot work together or here, before a model is loaded."""
         sizes = {
             "instructions in the dataset": len(self.instructions),
             "evaluation.count": self.benchmark.count,
@@ -71,6 +71,7 @@ class Lab:
                     f"the {name} samples {sampling.decoding.responses} response per instruction "
                     "(sampling.decoding.responses); a ranking needs at least 2."
                 )
+        self.student.sampler.check()
         for ranker in (self.teacher_ranker, self.ranker, *self.extra_rankers.values()):
             ranker.check(self.instructions)
 
@@ -205,6 +206,7 @@ class Lab:
         return {
             "prompt_format": self.student.prompt_format,
             "system_prompt": self.student.system_prompt,
+            "sampler": self.student.sampler.digest(),
         }
 
     def _sampled(self, sampling: Sampling, seed: int) -> dict[str, Any]:
