@@ -27,7 +27,7 @@ def logprob(value: float) -> SimpleNamespace:
 
 @dataclass
 class Engine:
-    """Answers every prompt with an ended and a cut sequence; a prompt's token scores minus its id."""
+    """Answers every prompt with an ended and a cut sequence; a prompt's token scores -its id."""
 
     end: int
     context: int = 512
