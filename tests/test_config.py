@@ -104,7 +104,7 @@ def test_every_rule_is_for_a_key() -> None:
 
 def test_model_settings_are_those_of_a_student() -> None:
     """`name` and `revision` are there to be overridden; the source holds them."""
-    fields = set(inspect.signature(Student).parameters) - {"lora"}
+    fields = set(inspect.signature(Student).parameters) - {"lora", "sampler"}
     for option in OPTIONS:
         if option.startswith("model="):
             keys = set(composed(option, *GIVEN.get(option, [])).model)

@@ -9,7 +9,7 @@ from hydra import compose, initialize_config_dir
 
 from tuna_exp import methods
 from tuna_exp.cli import SETTINGS
-from tuna_exp.errors import ConfigError
+from tuna_exp.errors import ConfigError, UserError
 from tuna_exp.experiment import build_lab, make
 from tuna_exp.lab import Lab
 from tuna_exp.plan import Step, in_order
@@ -139,6 +139,9 @@ FROM_SFT = EVERYTHING - {"tokenise instructions", *TEACHER[2:]}
         ("teacher_ranker.length_exponent=0", TRAINED | READ | {"rank teacher's samples"}),
         ("teacher.examples=[{instruction: a, reference: b}]", FROM_TEACHER),
         ("sampling.diversity=null", FROM_TEACHER),
+        ("sampler.dtype=bfloat16", FROM_TEACHER),
+        ("sampler=vllm", FROM_TEACHER),
+        ("sampler.attn_implementation=eager", set()),
         ("ranker=random", STUDIED - {"sample Tuna-p model"}),
         ("objective.gradient_share_every=0", set()),
         ("objective.checkpoint_minutes=9", set()),
@@ -169,6 +172,7 @@ def test_the_teacher_may_be_sampled_otherwise_than_the_student() -> None:
     [
         ("model.dtype=bfloat16", True),
         ("model.source.seed=1", True),
+        ("sampler.dtype=bfloat16", True),
         ("model.system_prompt=Hi", True),
         ("evaluation.max_new_tokens=13", True),
         ("lora=lora", False),
@@ -204,3 +208,9 @@ def test_a_truth_that_is_not_there_is_refused() -> None:
     judged.check()
     with pytest.raises(ConfigError, match="ranker=verifier"):
         replace(judged, extra_rankers={"truth": lab().ranker}).check()
+
+
+def test_an_engine_that_is_not_there_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tuna_exp.llms.vllm.find_spec", lambda name: None)
+    with pytest.raises(UserError, match="sampler=vllm: the package vllm is not installed"):
+        lab("sampler=vllm").check()

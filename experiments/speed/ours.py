@@ -14,8 +14,9 @@ from tuna_exp.batching.batch import RankedBatch, StepTotals, TokenizedExample
 from tuna_exp.batching.choice import choose_layout
 from tuna_exp.batching.layouts import LAYOUTS, collate
 from tuna_exp.batching.order import Order, fewest_micro_batches
+from tuna_exp.llms.base import OpenLLM
 from tuna_exp.llms.decoding import Decoding
-from tuna_exp.llms.hugging_face import HuggingFaceLLM, OpenHuggingFaceLLM
+from tuna_exp.llms.hugging_face import HuggingFaceLLM, HuggingFaceSampler
 from tuna_exp.losses.callbacks import Tuna
 from tuna_exp.losses.likelihood import mle_loss, summed_logps, token_logps
 from tuna_exp.models.sources import ModelSource
@@ -58,21 +59,20 @@ def loss_share(model: PreTrainedModel, batch: RankedBatch) -> Tensor:
     return _RANKING.loss(_RANKING.score(logp_C, batch)) + mle_loss(logp_T, batch)
 
 
-def open_llm(source: ModelSource) -> OpenHuggingFaceLLM:
+def open_llm(source: ModelSource) -> OpenLLM:
     """Load a model as the stage `sample` loads a teacher."""
     return HuggingFaceLLM(
         source=source,
         prompt_format="chat",
         system_prompt=None,
         examples=(),
-        dtype="float32",
-        attn_implementation="sdpa",
         trust_remote_code=False,
+        sampler=HuggingFaceSampler(dtype="float32", attn_implementation="sdpa"),
     ).open()
 
 
 def sample(
-    llm: OpenHuggingFaceLLM,
+    llm: OpenLLM,
     instructions: Sequence[Instruction],
     decoding: Decoding,
     batch_size: int,

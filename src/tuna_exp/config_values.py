@@ -88,6 +88,10 @@ RULES: Mapping[str, Any] = {
     "temperature_step": AtLeastZero,
     "answer": Literal["text", "first_token"],
     "examples": list[dict[str, Any]],
+    "gpu_memory_utilization": OpenShare,
+    "tensor_parallel_size": Positive,
+    "max_model_len": Positive | None,
+    "enforce_eager": bool,
     # Training.
     "mle_on": Literal["reference", "best", "all"],
     "head": Literal["chunked", "cut_cross_entropy", "liger"],

@@ -146,7 +146,7 @@ def build_lab(config: DictConfig, dataset: Any, instructions: Sequence[Instructi
         data=dataset.digest(),
         instructions=instructions,
         published=dataset.load_ranked() if getattr(dataset, "ranked", False) else None,
-        student=Student(**model, lora=make(config.lora) or None),
+        student=Student(**model, lora=make(config.lora) or None, sampler=make(config.sampler)),
         teacher=make(config.teacher),
         teacher_sampling=make(config.sampling_of_teacher),
         student_sampling=make(config.sampling),

@@ -21,7 +21,7 @@ from tuna_exp.stages.tokenise import Reading, tokenise_instructions, tokenise_ra
 from tuna_exp.stages.train import CHECKPOINT, Training, train_ranked, train_sft
 
 # Raised when a stage's code changes what it writes: older artifacts are then not taken for new.
-VERSIONS = {"sample": 1, "rank": 1, "tokenise": 1, "train": 2, "evaluate": 1, "compare": 1}
+VERSIONS = {"sample": 2, "rank": 1, "tokenise": 1, "train": 2, "evaluate": 1, "compare": 1}
 
 # Model-forward tokens that one generated token costs: decoding reads all weights for few rows.
 DECODE_COST = 2.5
@@ -57,7 +57,7 @@ class Lab:
     seed: int
 
     def check(self) -> None:
-        """Raise ConfigError on parts that cannot work together, all before a model is loaded."""
+        """Raise UserError on parts that cannot work together or here, before a model is loaded."""
         sizes = {
             "instructions in the dataset": len(self.instructions),
             "evaluation.count": self.benchmark.count,
@@ -73,6 +73,7 @@ class Lab:
                     f"the {name} samples {sampling.decoding.responses} response per instruction "
                     "(sampling.decoding.responses); a ranking needs at least 2."
                 )
+        self.student.sampler.check()
         for ranker in (self.teacher_ranker, self.ranker, *self.extra_rankers.values()):
             ranker.check(self.instructions)
 
@@ -234,6 +235,7 @@ class Lab:
         return {
             "prompt_format": self.student.prompt_format,
             "system_prompt": self.student.system_prompt,
+            "sampler": self.student.sampler.digest(),
         }
 
     def _sampled(self, sampling: Sampling, seed: int) -> dict[str, Any]:

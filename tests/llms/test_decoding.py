@@ -3,16 +3,14 @@
 from dataclasses import replace
 from typing import Any
 
-import numpy
 import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from scipy.stats import chisquare
 
 from tuna_exp.errors import ConfigError
-from tuna_exp.llms import decoding
-from tuna_exp.llms.decoding import Decoder, Decoding, Drawn, common_prefix, keep_likely, pick
+from tuna_exp.llms import decoding, rows
+from tuna_exp.llms.decoding import Decoder, Decoding, Drawn, common_prefix
 from tuna_exp.llms.hugging_face import OpenHuggingFaceLLM
 from tuna_exp.records import Instruction
 
@@ -20,6 +18,7 @@ GREEDY = Decoding(responses=1, temperature=0.0, top_p=1.0, top_k=0, max_new_toke
 HOT = Decoding(responses=3, temperature=1.0, top_p=1.0, top_k=0, max_new_tokens=12)
 MANY_ENDS = frozenset(range(3, 90))  # so that a random model ends within a few tokens
 PROMPTS = [[5, 6, 7, 8, 9], [5, 6, 7], [5, 6, 90, 91, 92, 93, 94, 95, 96]]
+KEYS = ["a", "b", "c"]
 QUESTIONS = [
     Instruction(id=str(n), instruction=" ".join(["Add the numbers 12 and 30."] * n))
     for n in (1, 2, 4)
@@ -45,7 +44,7 @@ def assert_alike(drawn: list[list[Drawn]], other: list[list[Drawn]]) -> None:
 @pytest.mark.parametrize("ending", [frozenset({1}), MANY_ENDS])
 def test_greedy_is_what_generate_gives(opened: OpenHuggingFaceLLM, ending: frozenset[int]) -> None:
     """Prompts of three lengths in one batch against transformers, one prompt at a time."""
-    drawn = tokens(decoder(opened, ending).decode(PROMPTS, GREEDY, seed=0))
+    drawn = tokens(decoder(opened, ending).decode(PROMPTS, GREEDY, KEYS))
     for prompt, mine in zip(PROMPTS, drawn, strict=True):
         options: dict[str, Any] = {"eos_token_id": sorted(ending), "pad_token_id": 2}
         ids = torch.tensor([prompt])
@@ -69,14 +68,16 @@ def test_log_probabilities_are_those_of_temperature_1(
 def test_common_prefix_changes_nothing(opened: OpenHuggingFaceLLM, how: Decoding) -> None:
     remembering = decoder(opened)
     remembering.remember(PROMPTS)
-    assert_alike(remembering.decode(PROMPTS, how, 0), decoder(opened).decode(PROMPTS, how, 0))
+    assert_alike(remembering.decode(PROMPTS, how, KEYS), decoder(opened).decode(PROMPTS, how, KEYS))
 
 
 def test_a_prompt_that_is_the_prefix_itself_is_answered(opened: OpenHuggingFaceLLM) -> None:
     remembering = decoder(opened)
     remembering.remember([[5, 6, 7], [5, 6, 8]])
     prompts = [[5, 6], [5, 6, 9]]
-    assert_alike(remembering.decode(prompts, HOT, 0), decoder(opened).decode(prompts, HOT, 0))
+    assert_alike(
+        remembering.decode(prompts, HOT, KEYS[:2]), decoder(opened).decode(prompts, HOT, KEYS[:2])
+    )
 
 
 def test_windowed_attention_shares_no_prefix(
@@ -95,28 +96,31 @@ def test_windowed_attention_shares_no_prefix(
 def test_rows_that_leave_the_batch_change_nothing(
     opened: OpenHuggingFaceLLM, how: Decoding, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    leaving = decoder(opened).decode(PROMPTS, how, 0)
+    leaving = decoder(opened).decode(PROMPTS, how, KEYS)
     assert len({len(ids) for ids in tokens(leaving)}) > 1
     monkeypatch.setattr(decoding, "COMPACT_BELOW", 0)
-    assert_alike(leaving, decoder(opened).decode(PROMPTS, how, 0))
+    assert_alike(leaving, decoder(opened).decode(PROMPTS, how, KEYS))
 
 
 def test_when_others_end_changes_nothing(opened: OpenHuggingFaceLLM) -> None:
     """With no ending token every sequence goes on; each begins as it was when some ended."""
-    ended = tokens(decoder(opened).decode(PROMPTS, HOT, 0))
-    endless = tokens(decoder(opened, frozenset()).decode(PROMPTS, HOT, 0))
+    ended = tokens(decoder(opened).decode(PROMPTS, HOT, KEYS))
+    endless = tokens(decoder(opened, frozenset()).decode(PROMPTS, HOT, KEYS))
     assert all(one == two[: len(one)] for one, two in zip(ended, endless, strict=True))
 
 
 def test_same_seed_same_draw_other_seed_other_draw(opened: OpenHuggingFaceLLM) -> None:
-    made = [tokens(decoder(opened).decode(PROMPTS, HOT, seed)) for seed in (0, 0, 1)]
+    made = [
+        tokens(decoder(opened).decode(PROMPTS, HOT, [f"{seed}{key}" for key in KEYS]))
+        for seed in (0, 0, 1)
+    ]
     assert made[0] == made[1] != made[2]
     assert len(set(map(tuple, made[0]))) == len(PROMPTS) * HOT.responses
 
 
 def test_the_end_is_recorded_and_nothing_after_it(opened: OpenHuggingFaceLLM) -> None:
     how = replace(HOT, responses=20)
-    for one in [d for some in decoder(opened).decode(PROMPTS, how, 0) for d in some]:
+    for one in [d for some in decoder(opened).decode(PROMPTS, how, KEYS) for d in some]:
         assert len(one.tokens) == len(one.logps) <= how.max_new_tokens
         assert [token in MANY_ENDS for token in one.tokens[:-1]] == [False] * len(one.tokens[:-1])
         assert one.ended == (one.tokens[-1] in MANY_ENDS)
@@ -126,7 +130,7 @@ def test_the_end_is_recorded_and_nothing_after_it(opened: OpenHuggingFaceLLM) ->
 @pytest.mark.parametrize("most", [1, 2, 5])
 def test_max_new_tokens_is_honoured(opened: OpenHuggingFaceLLM, most: int) -> None:
     how = replace(HOT, max_new_tokens=most)
-    drawn = decoder(opened, frozenset()).decode(PROMPTS, how, 0)
+    drawn = decoder(opened, frozenset()).decode(PROMPTS, how, KEYS)
     assert {len(ids) for ids in tokens(drawn)} == {most}
 
 
@@ -156,63 +160,6 @@ def test_choose_refuses_options_of_several_tokens(opened: OpenHuggingFaceLLM) ->
         opened.choose(QUESTIONS, "Best response:", [" A", " xylophone"])
 
 
-def test_pick_follows_the_distribution() -> None:
-    """20,000 draws against what is expected (chi-square); the column of probability 0 is empty."""
-    share = torch.tensor([0.5, 0.0, 0.3125, 0.125, 0.0625])
-    generator = torch.Generator().manual_seed(0)
-    drawn = pick(share.expand(20_000, -1), decoding.uniform(20_000, generator))
-    counts = torch.bincount(drawn, minlength=5)
-    assert counts[1] == 0
-    kept = [0, 2, 3, 4]
-    assert chisquare(counts[kept].numpy(), 20_000 * share[kept].numpy()).pvalue > 1e-3
-
-
-@given(
-    st.lists(st.sampled_from([0.0, 1e-30, 1e-3, 0.25, 1.0]), min_size=1, max_size=30).filter(any),
-    st.one_of(st.floats(0, 1, exclude_max=True), st.just(float(numpy.nextafter(1.0, 0.0)))),
-)
-def test_pick_never_takes_probability_0(shares: list[float], number: float) -> None:
-    column = pick(torch.tensor([shares]), torch.tensor([number], dtype=torch.float64))
-    assert shares[int(column)] > 0
-
-
-@pytest.mark.parametrize(
-    "top_k, top_p, kept",
-    [
-        (0, 1.0, [0, 1, 2, 3]),
-        (1, 1.0, [1]),
-        (3, 1.0, [0, 1, 3]),
-        (9, 1.0, [0, 1, 2, 3]),
-        (0, 0.01, [1]),
-        (0, 0.49, [1]),
-        (0, 0.6, [1, 3]),
-        (0, 0.8, [0, 1, 3]),
-        (0, 0.95, [0, 1, 2, 3]),
-        (2, 0.99, [1, 3]),
-        (2, 0.6, [1]),
-    ],
-)
-def test_what_top_k_and_top_p_keep(top_k: int, top_p: float, kept: list[int]) -> None:
-    """Shares 0.15, 0.5, 0.1, 0.25. The nucleus 0.6 needs 0.5 + 0.25, 0.8 needs 0.15 as well.
-
-    After top-k 2 the shares are 2/3 and 1/3: 0.6 is held by the first alone.
-    """
-    logits = torch.tensor([[0.15, 0.5, 0.1, 0.25]]).log()
-    left = keep_likely(logits, top_k, top_p)
-    assert left.isfinite()[0].nonzero().squeeze(1).tolist() == kept
-    assert torch.equal(left[left.isfinite()], logits[left.isfinite()])
-
-
-def test_the_nucleus_ends_where_it_holds_enough() -> None:
-    """Of two halves the first is 0.5 of the probability."""
-    assert keep_likely(torch.zeros(1, 2), 0, 0.5).isfinite().tolist() == [[True, False]]
-
-
-def test_top_k_keeps_what_ties_with_the_last() -> None:
-    left = keep_likely(torch.tensor([[1.0, 2.0, 1.0, 0.0]]), top_k=2, top_p=1.0)
-    assert left.isfinite().tolist() == [[True, True, True, False]]
-
-
 @given(st.lists(st.lists(st.integers(0, 2), min_size=1, max_size=6), min_size=1, max_size=5))
 def test_common_prefix_leaves_each_prompt_a_token(prompts: list[list[int]]) -> None:
     prefix = common_prefix(prompts)
@@ -235,3 +182,34 @@ def test_common_prefix_leaves_each_prompt_a_token(prompts: list[list[int]]) -> N
 def test_impossible_settings_are_named(wrong: dict[str, Any]) -> None:
     with pytest.raises(ConfigError, match=rf"decoding.{next(iter(wrong))}=.*Cure"):
         replace(HOT, **wrong)
+
+
+@pytest.mark.parametrize("how", [GREEDY, HOT])
+@pytest.mark.parametrize("remembered", [[], PROMPTS])
+def test_any_decoder_is_decoded_alike(
+    opened: OpenHuggingFaceLLM,
+    how: Decoding,
+    remembered: list[list[int]],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Rows that hold each prompt once against rows that hold it all, for decoders that need it."""
+    shared = decoder(opened)
+    shared.remember(remembered or [[5], [6]])
+    monkeypatch.setattr(decoding, "READ_TOGETHER", 2)
+    drawn = shared.decode(PROMPTS, how, KEYS)
+    for module in (decoding, rows):
+        monkeypatch.setattr(module, "can_share_rows", lambda model: False)
+    assert_alike(drawn, decoder(opened).decode(PROMPTS, how, KEYS))
+
+
+def test_others_in_the_batch_change_nothing(opened: OpenHuggingFaceLLM) -> None:
+    """Each prompt alone, all together, and in another order."""
+    together = decoder(opened).decode(PROMPTS, HOT, KEYS)
+    alone = [decoder(opened).decode([p], HOT, [k])[0] for p, k in zip(PROMPTS, KEYS, strict=True)]
+    assert_alike(together, alone)
+    assert_alike(together, decoder(opened).decode(PROMPTS[::-1], HOT, KEYS[::-1])[::-1])
+
+
+def test_the_models_own_attention_is_back_afterwards(opened: OpenHuggingFaceLLM) -> None:
+    decoder(opened).decode(PROMPTS, HOT, KEYS)
+    assert opened.model.config._attn_implementation == "sdpa"

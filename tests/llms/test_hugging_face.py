@@ -7,7 +7,7 @@ import pytest
 
 from tuna_exp.errors import ConfigError
 from tuna_exp.llms.decoding import Decoding
-from tuna_exp.llms.hugging_face import HuggingFaceLLM, OpenHuggingFaceLLM
+from tuna_exp.llms.hugging_face import HuggingFaceLLM, HuggingFaceSampler, OpenHuggingFaceLLM
 from tuna_exp.models.student import Folder
 from tuna_exp.models.tiny import TinyModel
 from tuna_exp.records import Instruction
@@ -23,9 +23,8 @@ def llm(**changed: Any) -> HuggingFaceLLM:
         "prompt_format": "chat",
         "system_prompt": None,
         "examples": [],
-        "dtype": "float32",
-        "attn_implementation": "sdpa",
         "trust_remote_code": False,
+        "sampler": HuggingFaceSampler("float32", "sdpa"),
     }
     return HuggingFaceLLM(**usual | changed)
 
@@ -39,7 +38,7 @@ def llm(**changed: Any) -> HuggingFaceLLM:
         {"examples": []},
         {"examples": [EXAMPLE | {"reference": "42"}]},
         {"examples": [EXAMPLE, EXAMPLE]},
-        {"dtype": "bfloat16"},
+        {"sampler": HuggingFaceSampler("bfloat16", "sdpa")},
     ],
 )
 def test_digest_changes_with_what_decides_the_answers(changed: dict[str, Any]) -> None:
@@ -48,7 +47,8 @@ def test_digest_changes_with_what_decides_the_answers(changed: dict[str, Any]) -
 
 
 def test_digest_does_not_change_with_how_attention_is_computed() -> None:
-    assert llm(attn_implementation="eager").digest() == llm().digest() == llm().digest()
+    eager = HuggingFaceSampler("float32", "eager")
+    assert llm(sampler=eager).digest() == llm().digest() == llm().digest()
 
 
 def test_examples_reach_the_prompt(tiny_folder: Path) -> None:
@@ -90,3 +90,15 @@ def test_a_remembered_beginning_does_not_change_answers(tiny_folder: Path) -> No
     assert [[c.token_ids for c in some] for some in before] == [
         [c.token_ids for c in some] for some in after
     ]
+
+
+@pytest.mark.parametrize("window", [None, 64])
+def test_scores_do_not_depend_on_the_layout(
+    opened: OpenHuggingFaceLLM, window: int | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The prompt once for all, or in every row where a window (wider than the text) forbids it."""
+    monkeypatch.setattr(opened.model.config, "sliding_window", window, raising=False)
+    responses = [[5, 6, 7], [8], [5, 9, 9, 9]]
+    together = opened.score(QUESTION, responses)
+    for response, logps in zip(responses, together, strict=True):
+        assert opened.score(QUESTION, [response])[0] == pytest.approx(logps, abs=1e-5)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tuna_exp.llms.hugging_face import HuggingFaceLLM
+from tuna_exp.llms.hugging_face import HuggingFaceLLM, HuggingFaceSampler
 from tuna_exp.models.student import Folder
 from tuna_exp.records import Candidate, CandidateSet, Instruction
 
@@ -31,4 +31,6 @@ def make_set() -> MakeSet:
 
 @pytest.fixture(scope="module")
 def judge(tiny_folder: Path) -> HuggingFaceLLM:
-    return HuggingFaceLLM(Folder(tiny_folder), "chat", None, (), "float32", "sdpa", False)
+    return HuggingFaceLLM(
+        Folder(tiny_folder), "chat", None, (), False, HuggingFaceSampler("float32", "sdpa")
+    )

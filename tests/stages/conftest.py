@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from tuna_exp.datasets.verifiable import VerifiableDataset
+from tuna_exp.llms.hugging_face import HuggingFaceSampler
 from tuna_exp.models.student import Folder, Student
 from tuna_exp.plan import Workspace
 from tuna_exp.progress import StepBar
@@ -18,7 +19,17 @@ MakeWork = Callable[..., Workspace]
 
 @pytest.fixture(scope="session")
 def student(tiny_folder: Path) -> Student:
-    return Student(Folder(tiny_folder), "chat", None, "float32", "sdpa", False, False, None)
+    return Student(
+        Folder(tiny_folder),
+        "chat",
+        None,
+        "float32",
+        "sdpa",
+        False,
+        False,
+        None,
+        HuggingFaceSampler("float32", "sdpa"),
+    )
 
 
 @pytest.fixture(scope="session")

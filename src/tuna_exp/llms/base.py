@@ -2,11 +2,13 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Protocol
 
 from tuna_exp.errors import ConfigError
 from tuna_exp.llms.decoding import Decoding
 from tuna_exp.llms.diversity import Diversity
+from tuna_exp.models.prompts import PromptEncoder
 from tuna_exp.records import Candidate, Instruction
 
 
@@ -48,7 +50,10 @@ class OpenLLM(Protocol):
     def answer(
         self, instructions: Sequence[Instruction], decoding: Decoding, seed: int
     ) -> list[list[Candidate]]:
-        """Return `decoding.responses` answers to each instruction."""
+        """Return `decoding.responses` answers to each instruction.
+
+        They depend on the seed, the instruction and its id, not on the others asked with it.
+        """
 
     def choose(
         self, instructions: Sequence[Instruction], begun: str, options: Sequence[str]
@@ -57,3 +62,16 @@ class OpenLLM(Protocol):
 
         `begun` is how the answer begins; one list per instruction.
         """
+
+
+class Sampler(Protocol):
+    """An engine that a model folder is opened with. Made cheaply."""
+
+    def check(self) -> None:
+        """Raise UserError where the engine cannot run on this machine."""
+
+    def open(self, folder: Path, encoder: PromptEncoder, trust_remote_code: bool) -> OpenLLM:
+        """Load the model of a folder, prompted as the encoder says."""
+
+    def digest(self) -> dict[str, object]:
+        """Return what decides the answers besides the weights and the prompt, as JSON values."""

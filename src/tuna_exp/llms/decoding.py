@@ -3,7 +3,9 @@
 What all prompts begin with (system prompt, few-shot examples) is computed once; a prompt is
 computed once for its N samples; rows that have ended leave the batch. Kept are the raw
 log-probabilities of the tokens drawn, at temperature 1 whatever the sampling temperature, because
-they rank responses. Left out: paged caches and other engines.
+they rank responses. Left out: new prompts in the place of rows that have ended. They would keep the
+batch full, but which rows are computed together decides the last bits of a result, and a batch that
+ends is where a killed run continues to the very same result. A large batch loses little.
 """
 
 import copy
@@ -15,9 +17,14 @@ from torch import Tensor
 from transformers import DynamicCache, PreTrainedModel
 
 from tuna_exp.errors import ConfigError
+from tuna_exp.llms.attention import can_share_rows
+from tuna_exp.llms.drawing import draw, uniform_numbers
+from tuna_exp.llms.reading import Reading, joined
+from tuna_exp.llms.rows import make_rows
 from tuna_exp.models.loading import supports_prompt_sharing
 
-COMPACT_BELOW = 0.75  # rows leave the batch once this share or less is still running
+COMPACT_BELOW = 0.9  # rows leave the batch once this share or less is still running
+READ_TOGETHER = 8  # prompts of like length that are run together: padding costs what a token costs
 
 
 @dataclass(frozen=True)
@@ -63,55 +70,6 @@ def common_prefix(prompts: list[list[int]]) -> list[int]:
     return [column[0] for column in takewhile(lambda column: len(set(column)) == 1, columns)]
 
 
-def draw(logits_RV: Tensor, decoding: Decoding, uniform_R: Tensor) -> tuple[Tensor, Tensor]:
-    """Draw one token per row with its random number, uniform_R (R,) in [0, 1).
-
-    Returns the tokens and their log-probabilities in nats at temperature 1, both (R,).
-    """
-    logp_RV = logits_RV.float().log_softmax(1)
-    if decoding.temperature == 0:
-        token_R = logp_RV.argmax(1)
-    else:
-        kept_RV = keep_likely(logp_RV / decoding.temperature, decoding.top_k, decoding.top_p)
-        token_R = pick(kept_RV.softmax(1), uniform_R)
-    return token_R, logp_RV.gather(1, token_R.unsqueeze(1)).squeeze(1)
-
-
-def pick(probability_RV: Tensor, uniform_R: Tensor) -> Tensor:
-    """Return the column in each row of (R, V) at which the sum of probabilities passes uniform_R.
-
-    uniform_R (R,) is float64 in [0, 1); the columns have shape (R,), none of probability 0.
-    torch.multinomial draws one random number per entry of the vocabulary, which took a fifth of the
-    decoding time on a CPU; this draws one per row.
-    """
-    cumulative_RV = probability_RV.cumsum(1, dtype=torch.float64)
-    # A float64 below 1 times the total is below the total, so that some column passes it; and
-    # right=True never lands on a column of probability 0, whose sum equals that of the one before.
-    wanted_R1 = uniform_R.unsqueeze(1) * cumulative_RV[:, -1:]
-    return torch.searchsorted(cumulative_RV, wanted_R1, right=True).squeeze(1)
-
-
-def keep_likely(logits_RV: Tensor, top_k: int, top_p: float) -> Tensor:
-    """Set what top-k and nucleus sampling exclude to -inf, shape (R, V).
-
-    Top-k keeps what ties with the k-th; the nucleus is the fewest tokens that hold `top_p`.
-    """
-    if top_k:
-        least_R1 = logits_RV.topk(min(top_k, logits_RV.shape[1]), dim=1).values[:, -1:]
-        logits_RV = logits_RV.masked_fill(logits_RV < least_R1, float("-inf"))
-    if top_p < 1:
-        sorted_RV, order_RV = logits_RV.sort(1, descending=True)
-        before_RV = sorted_RV.softmax(1).cumsum(1) - sorted_RV.softmax(1)
-        excluded_RV = (before_RV >= top_p).scatter(1, order_RV, before_RV >= top_p)
-        logits_RV = logits_RV.masked_fill(excluded_RV, float("-inf"))
-    return logits_RV
-
-
-def uniform(count: int, generator: torch.Generator) -> Tensor:
-    """Return random numbers in [0, 1), shape (R,) with R = `count`, in float64."""
-    return torch.rand(count, generator=generator, device=generator.device, dtype=torch.float64)
-
-
 class Decoder:
     """Decodes batches of prompts that may begin alike."""
 
@@ -134,36 +92,61 @@ class Decoder:
             self.model(input_ids=ids, past_key_values=self._prefix_cache, logits_to_keep=1)
 
     @torch.inference_mode()
-    def decode(self, prompts: list[list[int]], decoding: Decoding, seed: int) -> list[list[Drawn]]:
-        """Return `decoding.responses` sequences per prompt; equal seeds and batches draw alike."""
-        generator = torch.Generator(self.model.device).manual_seed(seed)
-        logits_RV, cache, mask_RL = self.read(prompts)
+    def decode(
+        self, prompts: list[list[int]], decoding: Decoding, keys: list[str]
+    ) -> list[list[Drawn]]:
+        """Return `decoding.responses` sequences per prompt.
+
+        What is drawn depends on a prompt and its key, not on the others in the batch.
+        """
+        reading = self.read(prompts)
         repeats = decoding.responses
-        cache.batch_repeat_interleave(repeats)
-        logits_RV, mask_RL = (t.repeat_interleave(repeats, 0) for t in (logits_RV, mask_RL))
-        drawn = [Drawn() for _ in range(len(prompts) * repeats)]
-        running = torch.arange(len(drawn), device=mask_RL.device)
+        rows = make_rows(self.model, reading, repeats)
+        logits_RV = reading.logits_PV.repeat_interleave(repeats, 0)
+        uniform_RT = self._numbers(decoding, keys)
+        drawn = [Drawn() for _ in uniform_RT]
+        running = torch.arange(len(drawn), device=self.model.device)
         for step in range(decoding.max_new_tokens):
-            # A number for every sequence, ended or not: who else has ended must not change a draw.
-            uniform_R = uniform(len(drawn), generator)[running]
-            token_R, logp_R = draw(logits_RV, decoding, uniform_R)
+            token_R, logp_R = draw(logits_RV, decoding, uniform_RT[running, step])
             alive = self._record(drawn, running.tolist(), token_R.tolist(), logp_R.tolist())
             if not any(alive) or step + 1 == decoding.max_new_tokens:
                 break
             if sum(alive) <= COMPACT_BELOW * len(alive):
-                keep = torch.tensor(alive, device=mask_RL.device).nonzero().squeeze(1)
-                cache.batch_select_indices(keep)
-                running, token_R, mask_RL = running[keep], token_R[keep], mask_RL[keep]
-            mask_RL = torch.cat([mask_RL, mask_RL.new_ones(len(mask_RL), 1)], 1)
-            logits_RV = self._step(token_R, cache, mask_RL)
+                keep = torch.tensor(alive, device=running.device).nonzero().squeeze(1)
+                rows.keep(keep)
+                running, token_R = running[keep], token_R[keep]
+            logits_RV = rows.feed(token_R)
         return [drawn[i : i + repeats] for i in range(0, len(drawn), repeats)]
 
+    def _numbers(self, decoding: Decoding, keys: list[str]) -> Tensor:
+        """Return the random numbers of every row and step, (R, T), float64; greedy needs none."""
+        steps = decoding.max_new_tokens
+        if decoding.temperature == 0:
+            return torch.zeros(len(keys) * decoding.responses, steps, device=self.model.device)
+        numbers = [
+            uniform_numbers(f"{key}/{sample}", steps)
+            for key in keys
+            for sample in range(decoding.responses)
+        ]
+        return torch.tensor(numbers, dtype=torch.float64, device=self.model.device)
+
     @torch.inference_mode()
-    def read(self, prompts: list[list[int]]) -> tuple[Tensor, DynamicCache, Tensor]:
-        """Run the prompts; return the next token's logits (R, V), the cache and the mask (R, L)."""
+    def read(self, prompts: list[list[int]]) -> Reading:
+        """Run the prompts, those of like length together."""
         # A prompt that ends with the prefix has no token left whose logits could be asked for.
         begins = [p[: len(self.prefix)] == self.prefix != p for p in prompts]
         prefix = self.prefix if all(begins) else []
+        together = READ_TOGETHER if can_share_rows(self.model) else len(prompts)
+        order = sorted(range(len(prompts)), key=lambda i: len(prompts[i]))
+        parts = [
+            self._read_some([prompts[i] for i in order[first : first + together]], prefix)
+            for first in range(0, len(order), together)
+        ]
+        place = {prompt: i for i, prompt in enumerate(order)}
+        places = torch.tensor([place[i] for i in range(len(prompts))], device=self.model.device)
+        return joined(parts, places)
+
+    def _read_some(self, prompts: list[list[int]], prefix: list[int]) -> Reading:
         cache = copy.deepcopy(self._prefix_cache) if prefix else DynamicCache()
         if prefix:
             cache.batch_repeat_interleave(len(prompts))
@@ -172,28 +155,16 @@ class Decoder:
         device = self.model.device
         ids = torch.tensor([[self.pad_id] * (width - len(o)) + o for o in own], device=device)
         mask = [[1] * len(prefix) + [0] * (width - len(o)) + [1] * len(o) for o in own]
-        mask_RL = torch.tensor(mask, device=device)
-        positions = (mask_RL.cumsum(1) - 1).clamp(min=0)[:, len(prefix) :]
+        mask_PL = torch.tensor(mask, device=device)
+        positions = (mask_PL.cumsum(1) - 1).clamp(min=0)[:, len(prefix) :]
         output = self.model(
             input_ids=ids,
-            attention_mask=mask_RL,
+            attention_mask=mask_PL,
             position_ids=positions,
             past_key_values=cache,
             logits_to_keep=1,
         )
-        return output.logits[:, -1], cache, mask_RL
-
-    def _step(self, token_R: Tensor, cache: DynamicCache, mask_RL: Tensor) -> Tensor:
-        """Feed one token per row (R,) with the mask (R, L); return the next logits (R, V)."""
-        positions = mask_RL.sum(1, keepdim=True) - 1
-        output = self.model(
-            input_ids=token_R.unsqueeze(1),
-            attention_mask=mask_RL,
-            position_ids=positions,
-            past_key_values=cache,
-        )
-        logits_RV: Tensor = output.logits[:, -1]
-        return logits_RV
+        return Reading(output.logits[:, -1], cache, mask_PL, len(prefix))
 
     def _record(
         self, drawn: list[Drawn], running: list[int], tokens: list[int], logps: list[float]

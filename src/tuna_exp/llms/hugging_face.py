@@ -1,6 +1,7 @@
 """A local Hugging Face model as an LLM: teacher, judge, or the student itself."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Protocol
@@ -10,10 +11,11 @@ from lightning.fabric.utilities import move_data_to_device
 
 from tuna_exp.batching.batch import StepTotals, TokenizedExample
 from tuna_exp.batching.layouts import collate
-from tuna_exp.errors import ConfigError
-from tuna_exp.llms.decoding import Decoder, Decoding, Drawn
+from tuna_exp.llms.base import OpenLLM, Sampler
+from tuna_exp.llms.decoding import Decoder, Decoding
+from tuna_exp.llms.exchange import candidate, fitting_prompt, option_tokens
 from tuna_exp.losses.likelihood import token_logps
-from tuna_exp.models.loading import load_model, load_tokenizer
+from tuna_exp.models.loading import load_model, load_tokenizer, supports_prompt_sharing
 from tuna_exp.models.prompts import PromptEncoder
 from tuna_exp.records import Candidate, Instruction
 
@@ -29,7 +31,10 @@ class Source(Protocol):
 
 
 class HuggingFaceLLM:
-    """Any decoder of the Hugging Face layout, with few-shot `examples` before the instruction."""
+    """Any decoder of the Hugging Face layout, with few-shot `examples` before the instruction.
+
+    `sampler` is the engine it is opened with.
+    """
 
     def __init__(
         self,
@@ -37,9 +42,8 @@ class HuggingFaceLLM:
         prompt_format: str,
         system_prompt: str | None,
         examples: Sequence[dict[str, str]],
-        dtype: str,
-        attn_implementation: str,
         trust_remote_code: bool,
+        sampler: Sampler,
     ) -> None:
         self.source = source
         self.prompt_format = prompt_format
@@ -47,12 +51,11 @@ class HuggingFaceLLM:
         self.examples = tuple(
             Instruction(id=f"example-{i}", **example) for i, example in enumerate(examples)
         )
-        self.dtype = dtype
-        self.attn_implementation = attn_implementation
         self.trust_remote_code = trust_remote_code
+        self.sampler = sampler
 
     def digest(self) -> dict[str, object]:
-        """Return what decides the answers: weights, prompt and precision."""
+        """Return what decides the answers: weights, prompt and engine."""
         examples = [
             example.model_dump(mode="json", exclude_defaults=True) for example in self.examples
         ]
@@ -61,17 +64,38 @@ class HuggingFaceLLM:
             "prompt_format": self.prompt_format,
             "system_prompt": self.system_prompt,
             "examples": examples,
-            "dtype": self.dtype,
+            "sampler": self.sampler.digest(),
         }
 
-    def open(self) -> "OpenHuggingFaceLLM":
-        """Load weights and tokenizer onto the GPU if there is one."""
+    def open(self) -> OpenLLM:
+        """Load weights and tokenizer. Raises UserError where the engine cannot run here."""
+        self.sampler.check()
         folder = self.source.resolve()
         tokenizer = load_tokenizer(folder, self.trust_remote_code)
         encoder = PromptEncoder(tokenizer, self.prompt_format, self.system_prompt, self.examples)
-        options = (self.dtype, self.attn_implementation, self.trust_remote_code)
-        model: Any = load_model(folder, *options)
+        return self.sampler.open(folder, encoder, self.trust_remote_code)
+
+
+@dataclass(frozen=True)
+class HuggingFaceSampler:
+    """transformers in this process, on the GPU if there is one; `dtype` is that of the weights."""
+
+    dtype: str
+    attn_implementation: str
+
+    def check(self) -> None:
+        """Do nothing: it runs wherever tuna_exp does."""
+
+    def open(
+        self, folder: Path, encoder: PromptEncoder, trust_remote_code: bool
+    ) -> "OpenHuggingFaceLLM":
+        """Load the weights of a folder."""
+        model: Any = load_model(folder, self.dtype, self.attn_implementation, trust_remote_code)
         return OpenHuggingFaceLLM(model.to("cuda" if torch.cuda.is_available() else "cpu"), encoder)
+
+    def digest(self) -> dict[str, object]:
+        """Return what decides the answers: the precision; how attention is computed does not."""
+        return {"engine": "hugging_face", "dtype": self.dtype}
 
 
 class OpenHuggingFaceLLM:
@@ -101,8 +125,12 @@ class OpenHuggingFaceLLM:
         Raises ConfigError where prompt and answer would not fit the model's context.
         """
         prompts = [self._fitting(i, decoding.max_new_tokens) for i in instructions]
-        drawn = self._decoder.decode(prompts, decoding, seed)
-        return [[self._candidate(one) for one in some] for some in drawn]
+        keys = [f"{seed}/{instruction.id}" for instruction in instructions]
+        drawn = self._decoder.decode(prompts, decoding, keys)
+        return [
+            [candidate(self.encoder, one.tokens, one.logps, one.ended) for one in some]
+            for some in drawn
+        ]
 
     def choose(
         self, instructions: Sequence[Instruction], begun: str, options: Sequence[str]
@@ -111,52 +139,34 @@ class OpenHuggingFaceLLM:
 
         Raises ConfigError where an option is more than one token.
         """
-        tails = [self.encoder.response_ids(begun + option, complete=False) for option in options]
-        if len({tuple(tail[:-1]) for tail in tails}) != 1:
-            raise ConfigError(
-                f"the options {list(options)} are not single tokens after {begun!r} for this "
-                "model. Cure: ranker.answer=text."
-            )
-        head = tails[0][:-1]
+        head, tokens = option_tokens(self.encoder, begun, options)
         prompts = [self._fitting(i, len(head) + 1) + head for i in instructions]
-        return self._next_token(prompts, [tail[-1] for tail in tails])
+        return self._next_token(prompts, tokens)
 
     @torch.inference_mode()
     def _next_token(self, prompts: list[list[int]], tokens: list[int]) -> list[list[float]]:
-        logits_RV = self._decoder.read(prompts)[0]
+        logits_RV = self._decoder.read(prompts).logits_PV
         return [[float(v) for v in row] for row in logits_RV.float().log_softmax(1)[:, tokens]]
 
     @torch.inference_mode()
     def score(
         self, instruction: Instruction, responses: Sequence[Sequence[int]]
     ) -> list[list[float]]:
-        """Return the log-probability of every token of each response, in nats at temperature 1."""
+        """Return the log-probability of every token of each response, in nats at temperature 1.
+
+        The prompt is computed once where the model allows it, as in training.
+        """
         ids = tuple(tuple(response) for response in responses)
         prompt = tuple(self.encoder.prompt_ids(instruction))
         example = TokenizedExample(
             instruction.id, prompt, ids, (-1,) * len(ids), (False,) * len(ids)
         )
-        batch = collate([example], "padded", StepTotals.of([example]), self.encoder.pad_id)
+        shareable = supports_prompt_sharing(self.model.config) is None
+        layout = "shared_prompt" if shareable else "padded"
+        batch = collate([example], layout, StepTotals.of([example]), self.encoder.pad_id)
         logp_T = token_logps(self.model, move_data_to_device(batch, self.model.device))
         return [[float(v) for v in part] for part in torch.split(logp_T, [len(r) for r in ids])]
 
     def _fitting(self, instruction: Instruction, room: int) -> list[int]:
-        prompt = self.encoder.prompt_ids(instruction)
         context = getattr(self.model.config.get_text_config(), "max_position_embeddings", None)
-        if context is not None and len(prompt) + room > context:
-            raise ConfigError(
-                f"instruction '{instruction.id}' has a prompt of {len(prompt)} tokens; with {room} "
-                f"to generate that is more than the model's context of {context}. Cure: lower "
-                "max_new_tokens (of sampling.decoding, ranker.decoding or evaluation), shorten "
-                "the prompt or take a model with a longer context."
-            )
-        return prompt
-
-    def _candidate(self, drawn: Drawn) -> Candidate:
-        text = self.encoder.response_text(drawn.tokens[:-1] if drawn.ended else drawn.tokens)
-        return Candidate(
-            text=text,
-            token_ids=tuple(drawn.tokens),
-            token_logprobs=tuple(drawn.logps),
-            finish_reason="stop" if drawn.ended else "length",
-        )
+        return fitting_prompt(self.encoder, instruction, room, context)

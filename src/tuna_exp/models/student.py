@@ -5,6 +5,7 @@ from pathlib import Path
 
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
+from tuna_exp.llms.base import Sampler
 from tuna_exp.llms.hugging_face import HuggingFaceLLM
 from tuna_exp.models.loading import load_model, load_tokenizer
 from tuna_exp.models.lora import Lora
@@ -29,7 +30,10 @@ class Folder:
 
 @dataclass(frozen=True)
 class Student:
-    """Where the base weights come from and how the model is prompted, loaded and adapted."""
+    """Where the base weights come from and how the model is prompted, loaded and adapted.
+
+    `dtype` and `attn_implementation` are for training; `sampler` has its own for answering.
+    """
 
     source: ModelSource
     prompt_format: str
@@ -39,6 +43,7 @@ class Student:
     trust_remote_code: bool
     gradient_checkpointing: bool
     lora: Lora | None
+    sampler: Sampler
 
     def tokenizer(self, folder: Path) -> PreTrainedTokenizerBase:
         """Load the tokenizer of the base model or of a checkpoint of it."""
@@ -66,9 +71,8 @@ class Student:
             prompt_format=self.prompt_format,
             system_prompt=self.system_prompt,
             examples=(),
-            dtype=self.dtype,
-            attn_implementation=self.attn_implementation,
             trust_remote_code=self.trust_remote_code,
+            sampler=self.sampler,
         )
 
     def digest(self) -> dict[str, object]:

@@ -17,14 +17,15 @@ def sample(
 ) -> None:
     """Write one CandidateSet per instruction, in the order given, to `candidates.jsonl`.
 
-    A batch has a seed of its own, so a continued run draws what an uninterrupted one draws.
+    Every response has random numbers of its own, by seed, instruction and place in the set, so a
+    continued run draws what an uninterrupted one draws.
     """
     opened = llm.open()
     opened.remember(instructions)
     ordered = sorted(instructions, key=opened.prompt_length)
 
     def draw_batch(number: int, batch: Sequence[Instruction]) -> list[CandidateSet]:
-        return draw_sets(opened, batch, sampling, seed * 100_003 + number)
+        return draw_sets(opened, batch, sampling, seed)
 
     journal = Journal(work.scratch / CANDIDATES, [CandidateSet])
     drawn = journal.complete(ordered, sampling.batch_size, draw_batch, work.bar, "prompts")
