@@ -132,6 +132,7 @@ FROM_SFT = EVERYTHING - {"sample teacher", "rank teacher's samples"}
         ("objective.gradient_share_every=0", set()),
         ("objective.checkpoint_minutes=9", set()),
         ("model.gradient_checkpointing=true", set()),
+        ("max_refused=0.5", set()),
         ("logger=none", set()),
         ("evaluation.count=9", set()),
         ("comparison.resamples=1999", set()),

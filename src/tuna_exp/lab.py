@@ -1,7 +1,7 @@
 """The lab: typed parts in, steps out. What each stage is made from and what decides its result."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -15,12 +15,12 @@ from tuna_exp.records import Instruction, RankedExample
 from tuna_exp.stages.compare import Settings as ComparisonSettings
 from tuna_exp.stages.compare import compare
 from tuna_exp.stages.evaluate import evaluate
-from tuna_exp.stages.rank import rank, take_over
+from tuna_exp.stages.rank import rank, require_order, take_over
 from tuna_exp.stages.sample import sample
 from tuna_exp.stages.train import CHECKPOINT, Training, train_ranked, train_sft
 
 # Raised when a stage's code changes what it writes: older artifacts are then not taken for new.
-VERSIONS = {"sample": 1, "rank": 1, "train": 1, "evaluate": 1, "compare": 1}
+VERSIONS = {"sample": 1, "rank": 2, "train": 1, "evaluate": 1, "compare": 1}
 
 # Model-forward tokens that one generated token costs: decoding reads all weights for few rows.
 DECODE_COST = 2.5
@@ -128,18 +128,19 @@ class Lab:
         if self.published is None:
             return None
         run = partial(take_over, self.published)
-        return self._step("rank", "take over published ranking", {"data": self.data}, {}, run, 1.0)
+        step = self._step("rank", "take over published ranking", {"data": self.data}, {}, run, 1.0)
+        return replace(step, accept=partial(require_order, self.max_refused))
 
     def rank_by_teacher(self, candidates: Step) -> Step:
         """Return the step that ranks the teacher's samples by its own likelihood."""
-        return self._rank(
-            candidates, self.teacher_ranker, self.max_refused, "rank teacher's samples"
-        )
+        step = self._rank(candidates, self.teacher_ranker, "rank teacher's samples")
+        return replace(step, accept=partial(require_order, self.max_refused))
 
     def rank_by_reading(self, candidates: Step) -> Step:
         """Return the step in which the ranker reads and orders a student's samples."""
         label = f"rank samples of {candidates.label.removeprefix('sample ')}"
-        return self._rank(candidates, self.ranker, self.max_refused, label)
+        step = self._rank(candidates, self.ranker, label)
+        return replace(step, accept=partial(require_order, self.max_refused))
 
     def evaluate(self, model: Step | None) -> Step:
         """Return the step that scores a trained model, or the base model where there is none."""
@@ -169,22 +170,13 @@ class Lab:
         """Rank the SFT model's samples only to see how far each ranker can be trusted."""
         candidates = self.sample_student(student)
         return [
-            self._rank(
-                candidates, ranker, 1.0, f"measure {name} ranker", self.comparison.measured_sets
-            )
+            self._rank(candidates, ranker, f"measure {name} ranker", self.comparison.measured_sets)
             for name, ranker in self.extra_rankers.items()
         ]
 
-    def _rank(
-        self,
-        candidates: Step,
-        ranker: Ranker,
-        max_refused: float,
-        label: str,
-        limit: int | None = None,
-    ) -> Step:
-        settings = {"ranker": ranker.digest(), "max_refused": max_refused, "limit": limit}
-        run = partial(rank, ranker, max_refused, limit)
+    def _rank(self, candidates: Step, ranker: Ranker, label: str, limit: int | None = None) -> Step:
+        settings = {"ranker": ranker.digest(), "limit": limit}
+        run = partial(rank, ranker, limit)
         reads = getattr(ranker, "judge", None) is not None
         effort = (limit or len(self.instructions)) * (400.0 if reads else 0.1)
         return self._step("rank", label, settings, {"candidates": candidates}, run, effort)
