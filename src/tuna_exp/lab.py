@@ -20,7 +20,7 @@ from tuna_exp.stages.sample import sample
 from tuna_exp.stages.train import CHECKPOINT, Training, train_ranked, train_sft
 
 # Raised when a stage's code changes what it writes: older artifacts are then not taken for new.
-VERSIONS = {"sample": 1, "rank": 2, "train": 1, "evaluate": 1, "compare": 1}
+VERSIONS = {"sample": 2, "rank": 2, "train": 1, "evaluate": 1, "compare": 2}
 
 # Model-forward tokens that one generated token costs: decoding reads all weights for few rows.
 DECODE_COST = 2.5

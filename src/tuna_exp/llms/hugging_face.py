@@ -10,7 +10,7 @@ from lightning.fabric.utilities import move_data_to_device
 
 from tuna_exp.batching.batch import StepTotals, TokenizedExample
 from tuna_exp.batching.layouts import collate
-from tuna_exp.errors import ConfigError
+from tuna_exp.errors import ConfigError, ContextError
 from tuna_exp.llms.decoding import Decoder, Decoding, Drawn
 from tuna_exp.losses.likelihood import token_logps
 from tuna_exp.models.loading import load_model, load_tokenizer
@@ -89,16 +89,16 @@ class OpenHuggingFaceLLM:
         """Compute the common beginning of these instructions' prompts once."""
         self._decoder.remember([self.encoder.prompt_ids(i) for i in instructions])
 
-    def prompt_length(self, instruction: Instruction) -> int:
-        """Return the number of tokens of the prompt."""
-        return len(self.encoder.prompt_ids(instruction))
+    def prompt_length(self, instruction: Instruction, room: int) -> int:
+        """Return the tokens of the prompt; ContextError where `room` more would not fit."""
+        return len(self._fitting(instruction, room))
 
     def answer(
         self, instructions: Sequence[Instruction], decoding: Decoding, seed: int
     ) -> list[list[Candidate]]:
         """Return `decoding.responses` candidates per instruction.
 
-        Raises ConfigError where prompt and answer would not fit the model's context.
+        Raises ContextError where prompt and answer would not fit the model's context.
         """
         prompts = [self._fitting(i, decoding.max_new_tokens) for i in instructions]
         drawn = self._decoder.decode(prompts, decoding, seed)
@@ -144,7 +144,7 @@ class OpenHuggingFaceLLM:
         prompt = self.encoder.prompt_ids(instruction)
         context = getattr(self.model.config.get_text_config(), "max_position_embeddings", None)
         if context is not None and len(prompt) + room > context:
-            raise ConfigError(
+            raise ContextError(
                 f"instruction '{instruction.id}' has a prompt of {len(prompt)} tokens; with {room} "
                 f"to generate that is more than the model's context of {context}. Cure: lower "
                 "max_new_tokens (of sampling.decoding, ranker.decoding or evaluation), shorten "

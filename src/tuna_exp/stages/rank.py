@@ -45,6 +45,7 @@ def write(work: Workspace, ranked: Sequence[RankedExample], refused: Sequence[Re
     write_records(work.folder / REFUSALS, refused)
     sizes = [len(example.responses) for example in ranked]
     pairs = sum(n * (n - 1) // 2 for n in sizes)
+    spent = [example.usage for example in ranked] + [refusal.usage for refusal in refused]
     ordered = sum(example.ordered_pairs for example in ranked)
     work.note(
         sets=len(ranked) + len(refused),
@@ -53,6 +54,8 @@ def write(work: Workspace, ranked: Sequence[RankedExample], refused: Sequence[Re
         ordered_pairs=ordered,
         tied_pairs=pairs - ordered,
         refusals=dict(Counter(refusal.kind for refusal in refused)),
+        judge_read_tokens=sum(usage.read for usage in spent),
+        generated_tokens=sum(usage.generated for usage in spent),
     )
 
 
