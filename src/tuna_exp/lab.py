@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass, replace
 from functools import partial
 from typing import Any
 
-from tuna_exp.errors import ConfigError
+from tuna_exp.errors import ConfigError, DataError
 from tuna_exp.evaluation.verifiable import VerifiableBenchmark
 from tuna_exp.llms.base import LLM, Sampling
 from tuna_exp.models.student import Student
@@ -16,6 +16,7 @@ from tuna_exp.stages.compare import Settings as ComparisonSettings
 from tuna_exp.stages.compare import compare
 from tuna_exp.stages.evaluate import evaluate
 from tuna_exp.stages.rank import rank, require_order, take_over
+from tuna_exp.stages.readiness import check_likelihood, check_references
 from tuna_exp.stages.sample import sample
 from tuna_exp.stages.train import CHECKPOINT, Training, train_ranked, train_sft
 
@@ -64,22 +65,26 @@ class Lab:
         for name, size in sizes.items():
             if size < 1:
                 raise ConfigError(f"{name}: {size}. Cure: give 1 or more.")
-        samplings = {"teacher": self.teacher_sampling, "student": self.student_sampling}
-        for name, sampling in samplings.items():
-            if sampling.decoding.responses < 2:
-                raise ConfigError(
-                    f"the {name} samples {sampling.decoding.responses} response per instruction "
-                    "(sampling.decoding.responses); a ranking needs at least 2."
-                )
+        check_sampling("teacher", self.teacher_sampling)
+        check_sampling("student", self.student_sampling)
+        if self.published is not None and not any(e.ordered_pairs for e in self.published):
+            raise DataError(
+                f"none of the dataset's {len(self.published)} rankings holds two different "
+                "responses of unequal rank; there is no order to learn. Cure: records with such, "
+                "or dataset.fields.responses=null, which has responses sampled and ranked."
+            )
         for ranker in (self.teacher_ranker, self.ranker, *self.extra_rankers.values()):
             ranker.check(self.instructions)
 
     def train_sft(self) -> Step:
-        """Return the step that fine-tunes the base model on the dataset's own responses."""
+        """Return the step that fine-tunes the base model on the responses the dataset has."""
         part = self.trainings["sft"]
         settings = {"model": self.student.digest(), "data": self.data, "objective": part.settings}
-        run = partial(train_sft, part.training, self.student, self.instructions)
-        return self._step("train", "train SFT", settings, {}, run, 3 * self._tokens(1))
+        taught = [i for i in self.instructions if i.reference]
+        run = partial(train_sft, part.training, self.student, taught)
+        step = self._step("train", "train SFT", settings, {}, run, 3 * self._tokens(1))
+        batching = part.training.batching
+        return replace(step, ready=partial(check_references, self.student, batching, taught))
 
     def train(self, objective: str, start: Step, ranking: Step) -> Step:
         """Return the step that trains the model of `start` on a ranking."""
@@ -90,9 +95,10 @@ class Lab:
         responses = self.student_sampling.decoding.responses
         label = {"tuna_p": "Tuna-p", "tuna_c": "Tuna-c"}[objective]
         label += " (Tuna)" if objective == "tuna_c" and "tuna_p" in _objectives(start) else ""
-        return self._step(
-            "train", f"train {label}", settings, inputs, run, 3 * self._tokens(responses)
-        )
+        effort = 3 * self._tokens(responses)
+        step = self._step("train", f"train {label}", settings, inputs, run, effort)
+        ready = partial(check_likelihood, part.training.mle_on, self.instructions)
+        return replace(step, ready=ready)
 
     def sample_teacher(self) -> Step:
         """Return the step in which the teacher answers every instruction."""
@@ -211,6 +217,21 @@ class Lab:
     def _decoded(self, sampling: Sampling) -> float:
         responses = sampling.decoding.responses
         return self._tokens(0) + DECODE_COST * (self._tokens(responses) - self._tokens(0))
+
+
+def check_sampling(name: str, sampling: Sampling) -> None:
+    """Raise ConfigError where sets drawn like this could have no order."""
+    decoding = sampling.decoding
+    if decoding.responses < 2:
+        raise ConfigError(
+            f"the {name} samples {decoding.responses} response per instruction "
+            "(sampling.decoding.responses); a ranking needs at least 2."
+        )
+    if decoding.temperature == 0 and sampling.diversity is None:
+        raise ConfigError(
+            f"the {name} samples at temperature 0 (sampling.decoding.temperature): all responses "
+            "of a set would be equal, with no order to learn. Cure: a temperature above 0."
+        )
 
 
 def _objectives(step: Step) -> set[str]:

@@ -34,7 +34,8 @@ class Step:
     `label` is for people, `version` counts changes of the stage's code that change results,
     `settings` are the JSON values that decide the result, `run` does the work, `work` is the
     expected effort in model-forward tokens. `accept` raises UserError where this run may not go on
-    from the artifact, however sound it is; what it asks for does not decide the artifact.
+    from the artifact, however sound it is; what it asks for does not decide the artifact. `ready`
+    raises UserError where it can be told, before anything is built, that the work cannot be done.
     """
 
     stage: str
@@ -45,6 +46,7 @@ class Step:
     run: Callable[["Workspace"], None]
     work: float = 1.0
     accept: Callable[[Artifact], None] | None = None
+    ready: Callable[[], None] | None = None
 
     @cached_property
     def digest(self) -> str:
@@ -183,6 +185,9 @@ def execute(final: Sequence[Step], store: Store, display: Display) -> dict[str, 
         return artifact is not None
 
     missing = _walk(final, finished)
+    for step in missing:
+        if step.ready:
+            step.ready()
     display.plan(reused, sum(step.work for step in missing), len(missing))
     for step in missing:
         inputs = {name: artifacts[made.digest].folder for name, made in step.inputs.items()}

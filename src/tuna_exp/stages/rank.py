@@ -80,11 +80,12 @@ def require_order(max_refused: float, ranking: Artifact) -> None:
 def _refusals_told(max_refused: float, refused: int, ranking: Artifact) -> str:
     path = ranking.folder / REFUSALS
     first = next(read_records(path, Refusal))
+    raw = first.raw.strip()[:200]
     kinds = Counter(ranking.facts["refusals"]).most_common()
     return (
         f"the ranker gave no usable order for {refused} of {ranking.facts['sets']} sets "
         f"({', '.join(f'{kind}: {n}' for kind, n in kinds)}); allowed is a share of {max_refused}. "
-        f"For example '{first.instruction_id}': {first.raw[:200]!r}. All raw replies: {path}. "
+        f"For example '{first.instruction_id}': {raw!r}. All raw replies: {path}. "
         "Cure: a stronger judge, ranker.answer=first_token, or a higher max_refused (which reuses "
         "this ranking)."
     )
