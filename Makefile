@@ -5,9 +5,13 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 # These run the command in their own process, away from the handlers that libraries leave on the streams.
 COMMAND_TESTS := tests/test_cli.py tests/test_config.py tests/test_runs.py
+# Of chaos-demo: how often it kills, where its random instants start, and what makes the demo small.
+KILLS ?= 5
+SEED ?= 0
+CHAOS ?= dataset.count=12 evaluation.count=16 comparison.measured_sets=4
 
 .DEFAULT_GOAL := help
-.PHONY: help demo record bench bench-quick bench-sampling test test-slow check format lock wheel clean
+.PHONY: help demo record bench bench-quick bench-sampling chaos-demo test test-slow check format lock wheel clean
 
 help:  ## Show the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -37,6 +41,9 @@ bench-sampling: $(READY)  ## Measure sampling against plain `generate`
 test: $(READY)  ## Run the tests
 	$(BIN)/python -m pytest -m "not slow" $(addprefix --ignore=,$(COMMAND_TESTS))
 	$(BIN)/python -m pytest -m "not slow" $(COMMAND_TESTS)
+
+chaos-demo: $(READY)  ## Kill a small demo at random instants, end it, compare with one left alone
+	$(BIN)/python tests/slow/chaos.py $$(mktemp -d) $(KILLS) $(SEED) experiment=demo $(CHAOS)
 
 test-slow: $(READY)  ## Run the tests that take minutes: kills at random moments, the wheel in an empty environment
 	$(BIN)/python -m pytest -m slow

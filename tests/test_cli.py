@@ -92,6 +92,7 @@ BAD = {
     "artifacts explain 12": "artifact '12' is not in the store",
     # Values that only the data or the machine can tell.
     "dataset=jsonl dataset.path=nowhere.jsonl": "nowhere.jsonl does not exist",
+    "experiment=tiny dataset=jsonl dataset.path=x": "leave it out, with ~dataset.count",
     "dataset.kinds=[list/lst]": "fits no kind.* Did you mean 'list/last'?",
     "hydra.run.dir=/dev/null/x": "Not a directory. Cure: ",
 }
@@ -139,6 +140,7 @@ FILES = {
     "empty.jsonl": (b"", "is empty"),
     "fields.jsonl": (GOOD.encode() + b'{"instruktion": "a"}', "1 records are good.*is missing"),
     "types.jsonl": (GOOD.replace('"a"', "3").encode(), "expected a string.*found 3"),
+    "deep.jsonl": (b"[" * 100_000, "nested too deeply.*Cure"),
     "broken.jsonl": (GOOD.encode() + b"{nonsense", "line 2: .*invalid JSON"),
     "unchecked.jsonl": (GOOD.encode(), "ranker=verifier needs instructions with a checker"),
 }

@@ -9,7 +9,7 @@ from hydra import compose, initialize_config_dir
 
 from tuna_exp import methods
 from tuna_exp.cli import SETTINGS
-from tuna_exp.errors import ConfigError, UserError
+from tuna_exp.errors import ConfigError, DataError, UserError
 from tuna_exp.experiment import build_lab, make
 from tuna_exp.lab import Lab
 from tuna_exp.plan import Step, in_order
@@ -146,6 +146,7 @@ FROM_SFT = EVERYTHING - {"tokenise instructions", *TEACHER[2:]}
         ("objective.gradient_share_every=0", set()),
         ("objective.checkpoint_minutes=9", set()),
         ("model.gradient_checkpointing=true", set()),
+        ("max_refused=0.5", set()),
         ("logger=none", set()),
         ("evaluation.count=9", set()),
         ("comparison.resamples=1999", set()),
@@ -187,6 +188,10 @@ def test_what_changes_the_score_of_the_base_model(override: str, changed: bool) 
     "override, words",
     [
         ("sampling.decoding.responses=1", "teacher samples 1 response"),
+        (
+            "sampling.decoding.temperature=0 sampling.diversity=null",
+            "teacher samples at temperature 0",
+        ),
         ("dataset.count=0", "instructions in the dataset: 0"),
         ("evaluation.count=0", "evaluation.count: 0"),
         ("evaluation.batch_size=0", "evaluation.batch_size: 0"),
@@ -214,3 +219,29 @@ def test_an_engine_that_is_not_there_is_refused(monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setattr("tuna_exp.llms.vllm.find_spec", lambda name: None)
     with pytest.raises(UserError, match="sampler=vllm: the package vllm is not installed"):
         lab("sampler=vllm").check()
+
+
+def test_a_published_ranking_without_any_order_is_refused(published: Lab) -> None:
+    """One response, or equal ones: known before a model is loaded."""
+    published.check()
+    instruction = Instruction(id="p", instruction="Do it.")
+    for texts in (["x"], ["x", "y"]):
+        ranked = RankedExample.from_scores(instruction, texts, [0.0] * len(texts))
+        with pytest.raises(DataError, match="none of the dataset's 1 rankings"):
+            replace(published, published=[ranked]).check()
+
+
+def test_sft_leaves_out_what_has_no_response_and_the_likelihood_of_responses_asks_for_all() -> None:
+    """Alpaca has 46 such instructions. Nothing is loaded before it is told."""
+    bare = Instruction(id="bare", instruction="Do it.")
+    made = replace(lab(), instructions=[*lab().instructions, bare])
+    steps = {step.label: step for step in in_order([methods.tuna_p(made)])}
+    instructions, samples = steps["tokenise instructions"], steps["tokenise teacher's samples"]
+    assert instructions.ready and samples.ready
+    instructions.ready()
+    with pytest.raises(ConfigError, match=r"mle_on=reference.* 1 of 25 .*'bare'.*mle_on=best"):
+        samples.ready()
+    best = replace(lab("objective.mle_on=best"), instructions=[bare])
+    ready = methods.tuna_p(best).inputs["tokens"].ready
+    assert ready
+    ready()

@@ -16,7 +16,7 @@ import pytest
 from tuna_exp import cli
 from tuna_exp.errors import UserError
 from tuna_exp.runs import RUN_FILE, RunRecord, named_apart, read_runs
-from tuna_exp.store import Store
+from tuna_exp.store import Artifact, Store
 
 SMALL = (
     "model=tiny", "logger=csv", "comparison.tracking=disabled", "comparison.resamples=100",
@@ -89,6 +89,16 @@ def test_nothing_but_our_display_is_on_the_screen(tmp_path: Path, tiny_folder: P
     assert [line for line in done.stderr.splitlines() if not line.startswith("[")] == []
     assert done.stdout.count("Report with plots: ") == 1
     assert "GPU available" in (tmp_path / "run" / "tuna_exp.log").read_text()
+    assert_nobody_wrote_after_the_commit(tmp_path / "artifacts")
+
+
+def assert_nobody_wrote_after_the_commit(root: Path) -> None:
+    """A tracker that is closed only as the process ends makes finished artifacts look damaged."""
+    entries = Store(root).entries()
+    assert len(entries) == 4  # base evaluated, SFT trained and evaluated, compared
+    changed = {e.folder.name: Store(root).verify(Artifact(e.folder, e.manifest)) for e in entries}
+    assert set(map(tuple, changed.values())) == {()}, changed
+    assert list(root.glob("train/*/logs/wandb/offline-run-*/*.wandb"))
 
 
 def test_a_second_run_reuses_all(tuna_exp: Command, capsys: pytest.CaptureFixture[str]) -> None:

@@ -52,6 +52,21 @@ def test_scratch_and_memory_are_gone_after_commit(store: Store) -> None:
     assert names == ["COMMITTED", "deep", "manifest.json"]
 
 
+def test_what_a_link_leads_to_is_no_part_of_an_artifact(store: Store, tmp_path: Path) -> None:
+    """A tracker's log elsewhere grows after the commit; the artifact stays whole."""
+    growing = tmp_path / "growing.log"
+    growing.write_text("a")
+
+    def work(space: Workspace) -> None:
+        (space.folder / "out").write_text("abc")
+        (space.folder / "log").symlink_to(growing)
+
+    step = Step("train", "linked", 1, {}, {}, work)
+    artifact = execute([step], store, QuietDisplay())[step.digest]
+    growing.write_text("and more")
+    assert list(artifact.manifest["files"]) == ["out"] and store.find(step) is not None
+
+
 def test_root_may_be_relative_and_the_folder_does_not_depend_on_where_we_are(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

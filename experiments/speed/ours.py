@@ -5,6 +5,7 @@ What is measured is what `stages.train` and `stages.sample` do, without Lightnin
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from functools import partial
 
 from lightning.fabric.utilities import move_data_to_device
 from torch import Tensor
@@ -80,7 +81,7 @@ def sample(
 ) -> list[list[Candidate]]:
     """Return the candidates of each instruction, shortest prompts first."""
     llm.remember(instructions)
-    ordered = sorted(instructions, key=llm.prompt_length)
+    ordered = sorted(instructions, key=partial(llm.prompt_length, room=decoding.max_new_tokens))
     starts = range(0, len(ordered), batch_size)
     batches = [ordered[start : start + batch_size] for start in starts]
     return [one for i, b in enumerate(batches) for one in llm.answer(b, decoding, seed + i)]

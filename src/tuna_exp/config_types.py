@@ -170,7 +170,10 @@ def misused(node: Mapping[str, Any], path: str) -> Iterator[str]:
             continue
         if key not in parameters:
             if not open_ended:
-                yield f"{path}.{key} is not a setting of {target}.{nearest(str(key), parameters)}"
+                yield (
+                    f"{path}.{key} is not a setting of {target}.{nearest(str(key), parameters)} "
+                    f"Cure: leave it out, with ~{path}.{key} where an experiment brings it."
+                )
         elif key in hints and (problem := misfit(value, hints[key])):
             yield f"{path}.{key}={value!r:.60}: {problem}"
     if not node.get("_partial_"):

@@ -20,6 +20,10 @@ class ConfigError(UserError):
     """A setting has a value that cannot work, seen before a model is loaded."""
 
 
+class ContextError(ConfigError):
+    """A prompt, with the answer to come, is longer than a model's context."""
+
+
 class RefusalError(UserError):
     """Too large a share of a model's answers could not be used; the raw answers are kept."""
 

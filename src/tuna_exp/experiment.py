@@ -165,6 +165,7 @@ def build_training(config: DictConfig, name: str) -> "Part":
     """Make one training and collect the settings that decide its result."""
     from tuna_exp.lab import Part
     from tuna_exp.stages.tokenise import Reading
+    from tuna_exp.stages.trackers import FinishTrackers
     from tuna_exp.stages.train import Training
 
     objective, own = config.objective, config.objective[name]
@@ -174,7 +175,7 @@ def build_training(config: DictConfig, name: str) -> "Part":
         objective=partial(call, own.module, **_objective_parts(config, name, loss)),
         trainer=partial(call, config.trainer),
         loggers=[partial(call, node) for node in config.logger.values()],
-        callbacks=list(make(config.callbacks).values()),
+        callbacks=[*make(config.callbacks).values(), FinishTrackers()],
         batching=batching,
         epochs=own.epochs,
         seed=config.seed,

@@ -1,11 +1,11 @@
 """The lab: typed parts in, steps out. What each stage is made from and what decides its result."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 from typing import Any
 
-from tuna_exp.errors import ConfigError
+from tuna_exp.errors import ConfigError, DataError
 from tuna_exp.evaluation.verifiable import VerifiableBenchmark
 from tuna_exp.llms.base import LLM, Sampling
 from tuna_exp.models.student import Student
@@ -15,13 +15,14 @@ from tuna_exp.records import Instruction, RankedExample
 from tuna_exp.stages.compare import Settings as ComparisonSettings
 from tuna_exp.stages.compare import compare
 from tuna_exp.stages.evaluate import evaluate
-from tuna_exp.stages.rank import rank, take_over
+from tuna_exp.stages.rank import rank, require_order, take_over
+from tuna_exp.stages.readiness import check_likelihood, check_references
 from tuna_exp.stages.sample import sample
 from tuna_exp.stages.tokenise import Reading, tokenise_instructions, tokenise_ranking
 from tuna_exp.stages.train import CHECKPOINT, Training, train_ranked, train_sft
 
 # Raised when a stage's code changes what it writes: older artifacts are then not taken for new.
-VERSIONS = {"sample": 2, "rank": 1, "tokenise": 1, "train": 2, "evaluate": 1, "compare": 1}
+VERSIONS = {"sample": 2, "rank": 2, "tokenise": 1, "train": 2, "evaluate": 1, "compare": 2}
 
 # Model-forward tokens that one generated token costs: decoding reads all weights for few rows.
 DECODE_COST = 2.5
@@ -66,25 +67,28 @@ class Lab:
         for name, size in sizes.items():
             if size < 1:
                 raise ConfigError(f"{name}: {size}. Cure: give 1 or more.")
-        samplings = {"teacher": self.teacher_sampling, "student": self.student_sampling}
-        for name, sampling in samplings.items():
-            if sampling.decoding.responses < 2:
-                raise ConfigError(
-                    f"the {name} samples {sampling.decoding.responses} response per instruction "
-                    "(sampling.decoding.responses); a ranking needs at least 2."
-                )
+        check_sampling("teacher", self.teacher_sampling)
+        check_sampling("student", self.student_sampling)
+        if self.published is not None and not any(e.ordered_pairs for e in self.published):
+            raise DataError(
+                f"none of the dataset's {len(self.published)} rankings holds two different "
+                "responses of unequal rank; there is no order to learn. Cure: records with such, "
+                "or dataset.fields.responses=null, which has responses sampled and ranked."
+            )
         self.student.sampler.check()
         for ranker in (self.teacher_ranker, self.ranker, *self.extra_rankers.values()):
             ranker.check(self.instructions)
 
     def train_sft(self) -> Step:
-        """Return the step that fine-tunes the base model on the dataset's own responses."""
+        """Return the step that fine-tunes the base model on the responses the dataset has."""
         part = self.trainings["sft"]
-        read = partial(tokenise_instructions, part.reading, self.student, self.instructions)
+        taught = [i for i in self.instructions if i.reference]
+        read = partial(tokenise_instructions, part.reading, self.student, taught)
         tokens = self._tokenise("tokenise instructions", {"data": self.data}, {}, part, read)
+        ready = partial(check_references, self.student, part.reading.batching, taught)
         settings = {"model": self.student.digest(), "objective": part.settings}
         run = partial(train_sft, part.training, self.student)
-        inputs = {"tokens": tokens}
+        inputs = {"tokens": replace(tokens, ready=ready)}
         return self._step("train", "train SFT", settings, inputs, run, 3 * self._tokens(1))
 
     def train(self, objective: str, start: Step, ranking: Step) -> Step:
@@ -93,15 +97,15 @@ class Lab:
         read = partial(tokenise_ranking, part.reading, self.student)
         label = f"tokenise {ranking.label.removeprefix('rank ').removeprefix('take over ')}"
         tokens = self._tokenise(label, {}, {"ranking": ranking}, part, read)
+        ready = partial(check_likelihood, part.reading.mle_on, self.instructions)
         settings = {"model": self.student.digest(), "objective": part.settings}
-        inputs = {"model": start, "tokens": tokens}
+        inputs = {"model": start, "tokens": replace(tokens, ready=ready)}
         run = partial(train_ranked, part.training, self.student)
         responses = self.student_sampling.decoding.responses
         label = {"tuna_p": "Tuna-p", "tuna_c": "Tuna-c"}[objective]
         label += " (Tuna)" if objective == "tuna_c" and "tuna_p" in _objectives(start) else ""
-        return self._step(
-            "train", f"train {label}", settings, inputs, run, 3 * self._tokens(responses)
-        )
+        effort = 3 * self._tokens(responses)
+        return self._step("train", f"train {label}", settings, inputs, run, effort)
 
     def _tokenise(
         self,
@@ -158,18 +162,19 @@ class Lab:
         if self.published is None:
             return None
         run = partial(take_over, self.published)
-        return self._step("rank", "take over published ranking", {"data": self.data}, {}, run, 1.0)
+        step = self._step("rank", "take over published ranking", {"data": self.data}, {}, run, 1.0)
+        return replace(step, accept=partial(require_order, self.max_refused))
 
     def rank_by_teacher(self, candidates: Step) -> Step:
         """Return the step that ranks the teacher's samples by its own likelihood."""
-        return self._rank(
-            candidates, self.teacher_ranker, self.max_refused, "rank teacher's samples"
-        )
+        step = self._rank(candidates, self.teacher_ranker, "rank teacher's samples")
+        return replace(step, accept=partial(require_order, self.max_refused))
 
     def rank_by_reading(self, candidates: Step) -> Step:
         """Return the step in which the ranker reads and orders a student's samples."""
         label = f"rank samples of {candidates.label.removeprefix('sample ')}"
-        return self._rank(candidates, self.ranker, self.max_refused, label)
+        step = self._rank(candidates, self.ranker, label)
+        return replace(step, accept=partial(require_order, self.max_refused))
 
     def evaluate(self, model: Step | None) -> Step:
         """Return the step that scores a trained model, or the base model where there is none."""
@@ -199,22 +204,13 @@ class Lab:
         """Rank the SFT model's samples only to see how far each ranker can be trusted."""
         candidates = self.sample_student(student)
         return [
-            self._rank(
-                candidates, ranker, 1.0, f"measure {name} ranker", self.comparison.measured_sets
-            )
+            self._rank(candidates, ranker, f"measure {name} ranker", self.comparison.measured_sets)
             for name, ranker in self.extra_rankers.items()
         ]
 
-    def _rank(
-        self,
-        candidates: Step,
-        ranker: Ranker,
-        max_refused: float,
-        label: str,
-        limit: int | None = None,
-    ) -> Step:
-        settings = {"ranker": ranker.digest(), "max_refused": max_refused, "limit": limit}
-        run = partial(rank, ranker, max_refused, limit)
+    def _rank(self, candidates: Step, ranker: Ranker, label: str, limit: int | None = None) -> Step:
+        settings = {"ranker": ranker.digest(), "limit": limit}
+        run = partial(rank, ranker, limit)
         reads = getattr(ranker, "judge", None) is not None
         effort = (limit or len(self.instructions)) * (400.0 if reads else 0.1)
         return self._step("rank", label, settings, {"candidates": candidates}, run, effort)
@@ -250,6 +246,21 @@ class Lab:
     def _decoded(self, sampling: Sampling) -> float:
         responses = sampling.decoding.responses
         return self._tokens(0) + DECODE_COST * (self._tokens(responses) - self._tokens(0))
+
+
+def check_sampling(name: str, sampling: Sampling) -> None:
+    """Raise ConfigError where sets drawn like this could have no order."""
+    decoding = sampling.decoding
+    if decoding.responses < 2:
+        raise ConfigError(
+            f"the {name} samples {decoding.responses} response per instruction "
+            "(sampling.decoding.responses); a ranking needs at least 2."
+        )
+    if decoding.temperature == 0 and sampling.diversity is None:
+        raise ConfigError(
+            f"the {name} samples at temperature 0 (sampling.decoding.temperature): all responses "
+            "of a set would be equal, with no order to learn. Cure: a temperature above 0."
+        )
 
 
 def _objectives(step: Step) -> set[str]:

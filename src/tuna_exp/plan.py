@@ -33,7 +33,9 @@ class Step:
 
     `label` is for people, `version` counts changes of the stage's code that change results,
     `settings` are the JSON values that decide the result, `run` does the work, `work` is the
-    expected effort in model-forward tokens.
+    expected effort in model-forward tokens. `accept` raises UserError where this run may not go on
+    from the artifact, however sound it is; what it asks for does not decide the artifact. `ready`
+    raises UserError where it can be told, before anything is built, that the work cannot be done.
     """
 
     stage: str
@@ -43,6 +45,8 @@ class Step:
     inputs: Mapping[str, "Step"]
     run: Callable[["Workspace"], None]
     work: float = 1.0
+    accept: Callable[[Artifact], None] | None = None
+    ready: Callable[[], None] | None = None
 
     @cached_property
     def digest(self) -> str:
@@ -166,8 +170,10 @@ def execute(final: Sequence[Step], store: Store, display: Display) -> dict[str, 
 
     A finished artifact is reused, an unfinished one continued, one that another process is
     building waited for. An input that only finished artifacts need is neither built nor returned.
-    A step that raises leaves its folder to be continued.
+    A step that raises leaves its folder to be continued. Every artifact that is there must be
+    acceptable to its step, be it new, reused or needed by finished ones alone.
     """
+    _accept_finished(final, store)
     artifacts: dict[str, Artifact] = {}
     reused: list[str] = []
 
@@ -179,11 +185,26 @@ def execute(final: Sequence[Step], store: Store, display: Display) -> dict[str, 
         return artifact is not None
 
     missing = _walk(final, finished)
+    for step in missing:
+        if step.ready:
+            step.ready()
     display.plan(reused, sum(step.work for step in missing), len(missing))
     for step in missing:
         inputs = {name: artifacts[made.digest].folder for name, made in step.inputs.items()}
         artifacts[step.digest] = _build(step, store, inputs, display)
+        _accept(step, artifacts[step.digest])
     return artifacts
+
+
+def _accept_finished(final: Sequence[Step], store: Store) -> None:
+    """Raise what a step has against its finished artifact, before anything is built."""
+    for step in in_order(final):
+        _accept(step, store.find(step) if step.accept else None)
+
+
+def _accept(step: Step, artifact: Artifact | None) -> None:
+    if step.accept and artifact:
+        step.accept(artifact)
 
 
 def _build(step: Step, store: Store, inputs: Mapping[str, Path], display: Display) -> Artifact:

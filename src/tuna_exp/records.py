@@ -77,12 +77,26 @@ class Candidate(Record):
 class CandidateSet(Record):
     """The N responses sampled for one instruction.
 
-    `draws` counts the rounds the diversity rule took.
+    `draws` counts the rounds the diversity rule took, `discarded_tokens` what was generated in
+    those that were not kept.
     """
 
     instruction: Instruction
     candidates: tuple[Candidate, ...] = Field(min_length=1)
     draws: int = 1
+    discarded_tokens: int = 0
+
+    @property
+    def tokens(self) -> int:
+        """How many tokens the candidates have."""
+        return sum(len(candidate.token_ids) for candidate in self.candidates)
+
+
+class Usage(Record):
+    """Tokens that a ranker's model read (its prompt) and generated for one set."""
+
+    read: int = 0
+    generated: int = 0
 
 
 class RankedResponse(Record):
@@ -99,6 +113,7 @@ class RankedExample(Record):
     instruction: Instruction
     responses: tuple[RankedResponse, ...] = Field(min_length=1)
     raw: str | None = None
+    usage: Usage = Usage()
 
     @model_validator(mode="after")
     def _best_first_without_gaps(self) -> Self:
@@ -116,7 +131,12 @@ class RankedExample(Record):
 
     @classmethod
     def from_scores(
-        cls, instruction: Instruction, texts: list[str], scores: list[float], raw: str | None = None
+        cls,
+        instruction: Instruction,
+        texts: list[str],
+        scores: list[float],
+        raw: str | None = None,
+        usage: Usage | None = None,
     ) -> Self:
         """Rank texts by score: higher is better, equal ones tie, a repeated text keeps its best."""
         best: dict[str, float] = {}
@@ -125,7 +145,7 @@ class RankedExample(Record):
         levels = sorted(set(best.values()), reverse=True)
         ordered = sorted(best.items(), key=lambda item: -item[1])
         responses = tuple(RankedResponse(text=t, rank=levels.index(s), score=s) for t, s in ordered)
-        return cls(instruction=instruction, responses=responses, raw=raw)
+        return cls(instruction=instruction, responses=responses, raw=raw, usage=usage or Usage())
 
 
 class Prediction(Record):

@@ -262,7 +262,9 @@ def _set_aside(final: Path) -> None:
 
 
 def _results(work: Path) -> list[str]:
-    files = (path.relative_to(work) for path in work.rglob("*") if path.is_file())
+    # What a link leads to is not ours: a tracker's own log, say, which grows as long as it runs.
+    found = (path for path in work.rglob("*") if path.is_file() and not path.is_symlink())
+    files = (path.relative_to(work) for path in found)
     return sorted(file.as_posix() for file in files if file.parts[0] not in _OURS)
 
 

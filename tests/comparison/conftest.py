@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 import pytest
 
 from tuna_exp.comparison.ranking_quality import assess
-from tuna_exp.comparison.results import Comparison, MethodResult, StageCost, compare
+from tuna_exp.comparison.results import Comparison, MethodResult, StageCost, Tokens, compare
 from tuna_exp.comparison.statistics import Bootstrap
 from tuna_exp.records import Instruction, Prediction, RankedExample
 
@@ -51,10 +51,16 @@ def comparison(predict: Predict, bootstrap: Bootstrap) -> Comparison:
     third = [1.0, 0.0, 0.0] * 10
     curve = [{"step": str(n), "loss": str(1 / (n + 1)), "ranking_loss": ""} for n in range(5)]
     methods = [
-        MethodResult("base", predict([0.0] * 30, HOSTILE), 0.0, 0),
-        MethodResult("sft", predict(third), 60.0, 1000, curve),
-        MethodResult("tuna_p", predict([1.0, 1.0, 0.0] * 10, tokens=9), 3720.0, 2_500_000, curve),
-        MethodResult("tuna_c", predict(third), 61.0, 1200),
+        MethodResult("base", predict([0.0] * 30, HOSTILE), 0.0, Tokens()),
+        MethodResult("sft", predict(third), 60.0, Tokens(trained=1000), curve),
+        MethodResult(
+            "tuna_p",
+            predict([1.0, 1.0, 0.0] * 10, tokens=9),
+            3720.0,
+            Tokens(1, 2_500_000, 7300),
+            curve,
+        ),
+        MethodResult("tuna_c", predict(third), 61.0, Tokens(1200)),
     ]
     examples = [
         RankedExample.from_scores(p.instruction, ["a", "bb", "ccc"], [1.0, 2.0, 3.0])
@@ -64,8 +70,8 @@ def comparison(predict: Predict, bootstrap: Bootstrap) -> Comparison:
         "samples", "verifier", examples, lambda _, text: len(text), {"no order": 2}, bootstrap
     )
     stages = [
-        StageCost("sft", "train", 60.0, 1000, reused=True, digest="ab12"),
-        StageCost("tuna_p", "train", 90.0, 2000, reused=False, digest="cd34"),
+        StageCost("sft", "train", 60.0, Tokens(1000), reused=True, digest="ab12"),
+        StageCost("tuna_p", "train", 90.0, Tokens(2000), reused=False, digest="cd34"),
     ]
     return compare(methods, [ranking], stages, "sft", 0.95, 999, 0)
 
@@ -73,5 +79,5 @@ def comparison(predict: Predict, bootstrap: Bootstrap) -> Comparison:
 @pytest.fixture
 def tiny(predict: Predict) -> Comparison:
     """One item per method: nothing can be said of it, and nothing may fail on it."""
-    methods = [MethodResult(name, predict([1.0]), math.nan, 0) for name in ("sft", "tuna_p")]
+    methods = [MethodResult(name, predict([1.0]), math.nan, Tokens()) for name in ("sft", "tuna_p")]
     return compare(methods, [], [], "sft", 0.95, 999, 0)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tuna_exp.comparison.results import ALL, Comparison, MethodResult, compare
+from tuna_exp.comparison.results import ALL, Comparison, MethodResult, Tokens, compare
 from tuna_exp.errors import UserError
 
 
@@ -27,7 +27,7 @@ def test_splits_are_reported_apart(comparison: Comparison) -> None:
 
 
 def test_one_split_is_not_repeated(predict) -> None:
-    methods = [MethodResult("sft", predict([1.0]), 0.0, 0)]
+    methods = [MethodResult("sft", predict([1.0]), 0.0, Tokens())]
     assert compare(methods, [], [], "sft", 0.95, 999, 0).splits == (ALL,)
 
 
@@ -51,21 +51,24 @@ def test_same_seed_same_intervals(comparison: Comparison) -> None:
     ],
 )
 def test_names_that_cannot_be_compared(predict, names: list[str], message: str) -> None:
-    methods = [MethodResult(name, predict([1.0, 0.0]), 0.0, 0) for name in names]
+    methods = [MethodResult(name, predict([1.0, 0.0]), 0.0, Tokens()) for name in names]
     with pytest.raises(UserError, match=message):
         compare(methods, [], [], "sft", 0.95, 999, 0)
 
 
 def test_a_method_without_predictions_is_named(predict) -> None:
-    methods = [MethodResult("sft", predict([1.0]), 0.0, 0), MethodResult("tuna", [], 0.0, 0)]
+    methods = [
+        MethodResult("sft", predict([1.0]), 0.0, Tokens()),
+        MethodResult("tuna", [], 0.0, Tokens()),
+    ]
     with pytest.raises(UserError, match="'tuna'.*evaluate it first"):
         compare(methods, [], [], "sft", 0.95, 999, 0)
 
 
 def test_a_method_on_other_items_is_named(predict) -> None:
     methods = [
-        MethodResult("sft", predict([1.0]), 0.0, 0),
-        MethodResult("tuna", predict([1, 1]), 0, 0),
+        MethodResult("sft", predict([1.0]), 0.0, Tokens()),
+        MethodResult("tuna", predict([1, 1]), 0, Tokens()),
     ]
     with pytest.raises(UserError, match="method 'tuna': .*i1"):
         compare(methods, [], [], "sft", 0.95, 999, 0)

@@ -9,7 +9,7 @@ import pytest
 from rich.console import Console
 
 from tuna_exp.comparison import table
-from tuna_exp.comparison.results import Comparison, MethodResult, compare
+from tuna_exp.comparison.results import Comparison, MethodResult, Tokens, compare
 
 
 def shown(comparison: Comparison, width: int) -> str:
@@ -28,7 +28,7 @@ def test_each_method_fits_on_one_line(comparison: Comparison, width: int) -> Non
 
 def test_cost_and_rankings_are_shown(comparison: Comparison) -> None:
     text = shown(comparison, 80)
-    assert "1 h 02 m" in text and "2.5 M" in text
+    assert "1 h 02 m" in text and "2.5 M" in text and "7.3 k" in text
     assert "30 of 30" in text and "no order 2" in text
 
 
@@ -37,7 +37,9 @@ def test_unknown_intervals_are_dashes(tiny: Comparison) -> None:
 
 
 def test_names_are_no_markup(predict) -> None:
-    methods = [MethodResult(name, predict([1.0, 0.0]), 0.0, 0) for name in ("sft", "[red]x[/]")]
+    methods = [
+        MethodResult(name, predict([1.0, 0.0]), 0.0, Tokens()) for name in ("sft", "[red]x[/]")
+    ]
     assert "[red]x[/]" in shown(compare(methods, [], [], "sft", 0.95, 999, 0), 80)
 
 
@@ -63,4 +65,4 @@ def test_csv_has_a_line_per_split_and_method(comparison: Comparison) -> None:
 
 def test_markdown_rows_have_as_many_cells_as_the_head(comparison: Comparison) -> None:
     lines = [line for line in table.to_markdown(comparison).splitlines() if line.startswith("| ")]
-    assert {line.count("|") for line in lines[:13]} == {11}
+    assert {line.count("|") for line in lines[:13]} == {13}

@@ -6,12 +6,14 @@ from dataclasses import replace
 import pytest
 
 from tuna_exp.comparison import wording
-from tuna_exp.comparison.results import Comparison, MethodResult, compare
+from tuna_exp.comparison.results import Comparison, MethodResult, Tokens, compare
 from tuna_exp.comparison.statistics import Interval
 
 
 def with_methods(predict, **scores: list[float]) -> Comparison:
-    methods = [MethodResult(name, predict(values), 0.0, 0) for name, values in scores.items()]
+    methods = [
+        MethodResult(name, predict(values), 0.0, Tokens()) for name, values in scores.items()
+    ]
     return compare(methods, [], [], "sft", 0.95, 999, 0)
 
 

@@ -60,8 +60,8 @@ def test_examples_reach_the_prompt(tiny_folder: Path) -> None:
 
 def test_prompt_length_counts_the_examples(opened: OpenHuggingFaceLLM, tiny_folder: Path) -> None:
     shown = llm(source=Folder(tiny_folder), examples=[EXAMPLE]).open()
-    assert shown.prompt_length(QUESTION) > opened.prompt_length(QUESTION)
-    assert opened.prompt_length(QUESTION) == len(opened.encoder.prompt_ids(QUESTION))
+    assert shown.prompt_length(QUESTION, 1) > opened.prompt_length(QUESTION, 1)
+    assert opened.prompt_length(QUESTION, 1) == len(opened.encoder.prompt_ids(QUESTION))
 
 
 def test_too_long_for_the_context_names_record_counts_and_cure(opened: OpenHuggingFaceLLM) -> None:
@@ -69,12 +69,12 @@ def test_too_long_for_the_context_names_record_counts_and_cure(opened: OpenHuggi
     endless = Instruction(id="long", instruction="word " * 5000)
     with pytest.raises(ConfigError, match=r"'long'.*with 4 to generate.*4096.*Cure") as caught:
         opened.answer([QUESTION, endless], GREEDY, 0)
-    assert str(opened.prompt_length(endless)) in str(caught.value)
+    assert str(len(opened.encoder.prompt_ids(endless))) in str(caught.value)
 
 
 def test_what_just_fits_the_context_is_answered(opened: OpenHuggingFaceLLM) -> None:
-    one = opened.prompt_length(Instruction(id="w", instruction="word"))
-    step = opened.prompt_length(Instruction(id="w", instruction="word" + " word" * 10)) - one
+    one = opened.prompt_length(Instruction(id="w", instruction="word"), 1)
+    step = opened.prompt_length(Instruction(id="w", instruction="word" + " word" * 10), 1) - one
     words = (4096 - one - GREEDY.max_new_tokens) * 10 // step
     longest = Instruction(id="w", instruction="word" + " word" * words)
     assert len(opened.answer([longest], GREEDY, 0)[0]) == 1

@@ -1,5 +1,6 @@
 """The judge: what it is shown, how its reply becomes an order, and what is refused."""
 
+import re
 from collections.abc import Callable
 from string import ascii_uppercase
 from typing import Literal
@@ -12,8 +13,21 @@ from tuna_exp.errors import ConfigError
 from tuna_exp.llms.decoding import Decoding
 from tuna_exp.llms.hugging_face import HuggingFaceLLM
 from tuna_exp.rankers.base import Refusal
-from tuna_exp.rankers.contextual import ContextualRanker, outcome, parse_order, prompt
-from tuna_exp.records import CandidateSet, Instruction, RankedExample
+from tuna_exp.rankers.contextual import (
+    ContextualRanker,
+    Question,
+    outcome,
+    parse_order,
+    prompt,
+)
+from tuna_exp.records import (
+    Candidate,
+    CandidateSet,
+    FinishReason,
+    Instruction,
+    RankedExample,
+    Usage,
+)
 
 MakeSet = Callable[..., CandidateSet]
 DECODING = Decoding(responses=1, temperature=1.0, top_p=1.0, top_k=0, max_new_tokens=8)
@@ -100,10 +114,23 @@ def test_a_well_formed_order_comes_back(levels: list[int]) -> None:
     assert parse_order(f"Some words.\nFinal order: {' > '.join(groups)}", len(ranks)) == ranks
 
 
+def question(texts: list[str]) -> Question:
+    return Question(QUESTION, texts, QUESTION, tokens=50)
+
+
+def replied(text: str, cut: bool = False) -> Candidate:
+    """A reply of three tokens."""
+    reason: FinishReason = "length" if cut else "stop"
+    return Candidate(
+        text=text, token_ids=(1, 2, 3), token_logprobs=(-1.0,) * 3, finish_reason=reason
+    )
+
+
 def test_an_order_becomes_ranks_and_keeps_the_reply() -> None:
     """Shown A: red, B: blue, C: green; the judge ties blue and green below red."""
     reply = "Final order: A > B = C"
-    made = outcome(QUESTION, ["red", "blue", "green"], reply, cut=False)
+    made = outcome(question(["red", "blue", "green"]), replied(reply))
+    assert made.usage == Usage(read=50, generated=3)
     assert isinstance(made, RankedExample) and made.raw == reply
     assert {r.text: r.rank for r in made.responses} == {"red": 0, "blue": 1, "green": 1}
 
@@ -121,8 +148,9 @@ def test_an_order_becomes_ranks_and_keeps_the_reply() -> None:
 def test_a_reply_cut_at_its_limit_is_told_from_a_wrong_one(
     reply: str, cut: bool, kind: str
 ) -> None:
-    made = outcome(QUESTION, ["red", "blue"], reply, cut)
-    assert made == Refusal(instruction_id="q", kind=kind, raw=reply)
+    made = outcome(question(["red", "blue"]), replied(reply, cut))
+    usage = Usage(read=50, generated=3)
+    assert made == Refusal(instruction_id="q", kind=kind, raw=reply, usage=usage)
 
 
 def test_the_judge_sees_task_and_every_response() -> None:
@@ -189,9 +217,33 @@ def test_the_order_of_sampling_does_not_leak_into_the_presentation(
     assert 60 < firsts < 140
 
 
-def test_more_responses_than_letters_are_refused(judge: HuggingFaceLLM, make_set: MakeSet) -> None:
-    with pytest.raises(ConfigError, match="27 different responses to 'q'.*26.*Cure"):
-        ranker(judge).rank([make_set([str(i) for i in range(27)])])
+@pytest.mark.parametrize("answer", ["text", "first_token"])
+def test_a_set_that_cannot_be_put_to_the_judge_is_refused_and_the_others_are_not(
+    answer: Literal["text", "first_token"], judge: HuggingFaceLLM, make_set: MakeSet
+) -> None:
+    """The tiny model reads 4096 tokens; the sets beside those refused are judged as ever."""
+    many, long = [str(i) for i in range(27)], ["x", "word " * 5000]
+    sets = [make_set(["x", "y"], name=name) for name in ("first", "last")]
+    asked = [sets[0], make_set(many, name="many"), make_set(long, name="long"), sets[1]]
+    made = ranker(judge, answer).rank(asked)
+    assert [type(m) for m in made[1:3]] == [Refusal] * 2
+    reasons = {m.kind: m.raw for m in made if isinstance(m, Refusal) and m.usage == Usage()}
+    assert list(reasons) == ["too_many", "too_long"]
+    assert re.search("27 different responses to 'many'.*26.*Cure", reasons["too_many"])
+    assert re.search("'judge/long' has a prompt of .* context of 4096.*Cure", reasons["too_long"])
+    assert [made[0], made[3]] == ranker(judge, answer).rank(sets)
+
+
+def test_what_the_judge_reads_and_writes_is_counted(
+    judge: HuggingFaceLLM, make_set: MakeSet
+) -> None:
+    """Prompts in both forms; 8 tokens of text, none where only a letter's probability is read."""
+    asked = make_set(["x", "y"])
+    encode = judge.open().encoder.prompt_ids
+    for answer, generated in (("text", 8), ("first_token", 0)):
+        made = ranker(judge, answer).rank([asked])[0]  # type: ignore[arg-type]
+        task = prompt(asked.instruction, ["x", "y"], answer)
+        assert made.usage == Usage(read=len(encode(task)), generated=generated)
 
 
 def test_settings_that_cannot_work_are_refused(judge: HuggingFaceLLM) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from tuna_exp.comparison.results import Tokens
 from tuna_exp.comparison.statistics import Bootstrap
 from tuna_exp.datasets.verifiable import VerifiableDataset
 from tuna_exp.plan import Workspace
@@ -62,18 +63,19 @@ def predictions(count: int, passed: bool) -> list[Prediction]:
 
 
 def test_the_cost_counts_every_ancestor_once(artifacts: Artifacts) -> None:
-    """SFT (100 tokens) is input of both the samples (10) and the training (1000): 1110, 4 stages.
+    """SFT (100 tokens) is input of both the samples (10) and the training (1000); 4 stages.
 
+    Trained: 100 + 1000; generated: 10 by the student and 3 by the judge, which read 40.
     Evaluations cost nothing: they are the same for every method.
     """
     sft = artifacts.add("train", trained_tokens=100)
     sampled = artifacts.add("sample", [sft], generated_tokens=10)
-    ranked = artifacts.add("rank", [sampled])
+    ranked = artifacts.add("rank", [sampled], judge_read_tokens=40, generated_tokens=3)
     tuned = artifacts.add("train", [sft, ranked], trained_tokens=1000)
     evaluated = artifacts.add("evaluate", [tuned], generated_tokens=5)
     inputs = Inputs(artifacts.folders)
-    assert inputs.cost(evaluated) == (4.0, 1110)
-    assert inputs.cost(sft) == (1.0, 100)
+    assert inputs.cost(evaluated) == (4.0, Tokens(1100, 13, 40))
+    assert inputs.cost(sft) == (1.0, Tokens(trained=100))
     assert inputs.ancestors(evaluated) == [sft, sampled, ranked, tuned, evaluated]
 
 

@@ -1,6 +1,8 @@
 """Ranking: what is counted, what is kept, and when a ranking cannot be learned from."""
 
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -8,7 +10,8 @@ import pytest
 from tuna_exp.errors import DataError, RefusalError
 from tuna_exp.llms.decoding import Decoding
 from tuna_exp.models.student import Student
-from tuna_exp.plan import Workspace
+from tuna_exp.plan import Step, Workspace, execute
+from tuna_exp.progress import QuietDisplay
 from tuna_exp.rankers.base import Outcome, Ranker, Refusal, ScoreRanker
 from tuna_exp.rankers.contextual import ContextualRanker
 from tuna_exp.rankers.random import RandomRanker
@@ -20,8 +23,9 @@ from tuna_exp.records import (
     read_records,
     write_records,
 )
-from tuna_exp.stages.rank import RANKING, REFUSALS, rank, take_over
+from tuna_exp.stages.rank import RANKING, REFUSALS, rank, require_order, take_over
 from tuna_exp.stages.sample import CANDIDATES
+from tuna_exp.store import Artifact, Store
 from tuna_exp.unfinished import Notebook
 
 MakeWork = Callable[..., Workspace]
@@ -66,10 +70,14 @@ def ranked(work: Workspace) -> list[RankedExample]:
     return list(read_records(work.folder / RANKING, RankedExample))
 
 
+def finished(work: Workspace) -> Artifact:
+    return Artifact(work.folder, {"facts": Notebook(work.folder).facts()})
+
+
 def test_what_is_ordered_and_tied_is_counted(candidates: Path, make_work: MakeWork) -> None:
     """Pairs: a-bb, a-cc ordered and bb-cc tied; a-bb ordered; none. Duplicates are gone."""
     work = make_work(candidates=candidates)
-    rank(LengthRanker(), 0.0, None, work)
+    rank(LengthRanker(), None, work)
     assert [len(example.responses) for example in ranked(work)] == [3, 2, 1]
     facts = Notebook(work.folder).facts()
     assert (facts["sets"], facts["ranked_sets"], facts["ordered_sets"]) == (3, 3, 2)
@@ -79,11 +87,14 @@ def test_what_is_ordered_and_tied_is_counted(candidates: Path, make_work: MakeWo
 def test_refusals_up_to_the_share_are_counted(candidates: Path, make_work: MakeWork) -> None:
     """One of three is refused; a third is allowed."""
     work = make_work(candidates=candidates)
-    rank(LengthRanker(least=2), 1 / 3, None, work)
+    rank(LengthRanker(least=2), None, work)
     assert Notebook(work.folder).facts()["refusals"] == {"few": 1}
     assert [example.instruction.id for example in ranked(work)] == ["0", "1"]
     kept = list(read_records(work.folder / REFUSALS, Refusal))
     assert kept == [Refusal(instruction_id="2", kind="few", raw="no")]
+    require_order(1 / 3, finished(work))
+    with pytest.raises(RefusalError, match=r"1 of 3 sets \(few: 1\); allowed is a share of 0.3"):
+        require_order(0.3, finished(work))
 
 
 def test_above_the_share_the_raw_replies_are_kept_and_named(
@@ -93,8 +104,9 @@ def test_above_the_share_the_raw_replies_are_kept_and_named(
     decoding = Decoding(1, 1.0, 1.0, 0, max_new_tokens=6)
     judge = ContextualRanker(student.llm(), "text", decoding, batch_size=2, seed=0)
     work = make_work(candidates=candidates)
+    rank(judge, None, work)
     with pytest.raises(RefusalError, match=r"2 of 3 sets \(cut_short: 2\).*0\.5.*Cure") as caught:
-        rank(judge, 0.5, None, work)
+        require_order(0.5, finished(work))
     assert str(work.folder / REFUSALS) in str(caught.value)
     refused = list(read_records(work.folder / REFUSALS, Refusal))
     assert [r.instruction_id for r in refused] == ["0", "1"] and all(r.raw for r in refused)
@@ -105,13 +117,45 @@ def test_a_ranking_without_any_order_is_refused(candidates: Path, make_work: Mak
         def scores(self, candidates: CandidateSet) -> list[float]:
             return [0.0] * len(candidates.candidates)
 
-    with pytest.raises(DataError, match="all 3 sets are equal.*Cure"):
-        rank(Indifferent(), 0.9, None, make_work(candidates=candidates))
+    work = make_work(candidates=candidates)
+    rank(Indifferent(), None, work)
+    with pytest.raises(DataError, match="all 3 ranked sets are equal.*Cure"):
+        require_order(1.0, finished(work))
+
+
+def test_another_share_of_refusals_asks_nobody_again(candidates: Path, tmp_path: Path) -> None:
+    """Refused, let through, refused again although a model was trained on it: one reading."""
+
+    class Counted(LengthRanker):
+        def rank(self, sets: Sequence[CandidateSet]) -> list[Outcome]:
+            read.extend(s.instruction.id for s in sets)
+            return super().rank(sets)
+
+    def train(work: Workspace) -> None:
+        (work.folder / "model").write_text("trained")
+
+    def final(max_refused: float) -> Step:
+        run = partial(rank, Counted(least=2), None)
+        accept = partial(require_order, max_refused)
+        ranking = Step("rank", "rank", 1, {}, {"candidates": sampled}, run, accept=accept)
+        return Step("train", "train", 1, {}, {"ranking": ranking}, train)
+
+    read: list[str] = []
+    sampled = Step("sample", "sample", 1, {}, {}, partial(copy_candidates, candidates))
+    store = Store(tmp_path / "store")
+    for share, allowed in ((0.2, False), (0.4, True), (0.2, False)):
+        with nullcontext() if allowed else pytest.raises(RefusalError, match="1 of 3"):
+            execute([final(share)], store, QuietDisplay())
+        assert read == ["0", "1", "2"]
+
+
+def copy_candidates(folder: Path, work: Workspace) -> None:
+    (work.folder / CANDIDATES).write_bytes((folder / CANDIDATES).read_bytes())
 
 
 def test_what_is_only_measured_is_never_refused(candidates: Path, make_work: MakeWork) -> None:
     work = make_work(candidates=candidates)
-    rank(LengthRanker(least=9), 1.0, 2, work)
+    rank(LengthRanker(least=9), 2, work)
     assert Notebook(work.folder).facts()["refusals"] == {"few": 2}
 
 
@@ -120,7 +164,7 @@ def test_only_the_first_sets_are_ranked(
     limit: int | None, count: int, candidates: Path, make_work: MakeWork
 ) -> None:
     work = make_work(candidates=candidates)
-    rank(RandomRanker(0), 1.0, limit, work)
+    rank(RandomRanker(0), limit, work)
     assert [example.instruction.id for example in ranked(work)] == list("012")[:count]
 
 
@@ -130,12 +174,12 @@ def test_a_killed_ranking_continues_to_the_uninterrupted_one(
     ranker: Ranker = LengthRanker(least=2)
     ranker.batch_size = 1
     whole = make_work("whole", candidates=candidates)
-    rank(ranker, 0.9, None, whole)
+    rank(ranker, None, whole)
     journal = (whole.scratch / RANKING).read_bytes()
     for cut in range(0, len(journal) + 1, 20):
         killed = make_work(f"cut-{cut}", candidates=candidates)
         (killed.scratch / RANKING).write_bytes(journal[:cut])
-        rank(ranker, 0.9, None, killed)
+        rank(ranker, None, killed)
         for name in (RANKING, REFUSALS):
             assert (killed.folder / name).read_bytes() == (whole.folder / name).read_bytes()
 
@@ -146,5 +190,8 @@ def test_a_published_ranking_is_taken_over(make_work: MakeWork) -> None:
     work = make_work()
     take_over(published, work)
     assert ranked(work) == published
+    require_order(0.0, finished(work))
+    other = make_work("other")
+    take_over([RankedExample.from_scores(instruction, ["x"], [0.0])], other)
     with pytest.raises(DataError, match="no order to learn"):
-        take_over([RankedExample.from_scores(instruction, ["x"], [0.0])], make_work("other"))
+        require_order(0.0, finished(other))

@@ -43,7 +43,10 @@ def test_sets_are_in_the_order_of_the_dataset_and_counted(
     assert [s.instruction for s in sets] == instructions
     facts = Notebook(work.folder).facts()
     candidates = [c for s in sets for c in s.candidates]
-    assert facts["generated_tokens"] == sum(len(c.token_ids) for c in candidates)
+    thrown = facts["discarded_tokens"]
+    assert thrown == sum(s.discarded_tokens for s in sets)
+    assert facts["generated_tokens"] == sum(len(c.token_ids) for c in candidates) + thrown
+    assert thrown >= 12  # 6 sets of 2 responses, drawn twice, with a token each or more
     assert (facts["sets"], facts["candidates"], facts["redrawn_sets"]) == (6, 12, 6)
 
 

@@ -163,11 +163,12 @@ def costs(comparison: Comparison) -> list[Chart]:
     shared = "Hollow: reused from an earlier run, which had paid for it."
     long = max(stage.seconds for stage in comparison.stages) > _SECONDS_SHOWN
     seconds = [stage.seconds / (60 if long else 1) for stage in comparison.stages]
-    tokens = [stage.tokens / 1000 for stage in comparison.stages]
+    tokens = [stage.tokens.total / 1000 for stage in comparison.stages]
     time = _cost(comparison, seconds, "minutes" if long else "seconds")
+    counted = f"Trained on, generated or read by a judge. {shared}"
     return [
         Chart("Time per stage", shared, time, wide=False),
-        Chart("Tokens per stage", shared, _cost(comparison, tokens, "thousands"), wide=False),
+        Chart("Tokens per stage", counted, _cost(comparison, tokens, "thousands"), wide=False),
     ]
 
 

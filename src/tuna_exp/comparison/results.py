@@ -22,8 +22,30 @@ Curve = Mapping[str, float | str | None]
 
 
 @dataclass(frozen=True)
+class Tokens:
+    """Tokens trained on, generated (draws thrown away included) and read by a judge."""
+
+    trained: int = 0
+    generated: int = 0
+    judge_read: int = 0
+
+    def __add__(self, other: "Tokens") -> "Tokens":
+        """Sum of each kind."""
+        return Tokens(
+            self.trained + other.trained,
+            self.generated + other.generated,
+            self.judge_read + other.judge_read,
+        )
+
+    @property
+    def total(self) -> int:
+        """All kinds together, although a generated token costs more time than one read."""
+        return self.trained + self.generated + self.judge_read
+
+
+@dataclass(frozen=True)
 class MethodResult:
-    """One method's predictions on the held-out items and what it cost to train and sample.
+    """One method's predictions on the held-out items and what training, sampling, ranking cost.
 
     `curves` are the rows of its training's metrics.csv: step and any metrics, empty where missing.
     """
@@ -31,7 +53,7 @@ class MethodResult:
     method: str
     predictions: Sequence[Prediction]
     seconds: float
-    tokens: int
+    tokens: Tokens
     curves: Sequence[Curve] = ()
 
 
@@ -57,7 +79,7 @@ class StageCost:
     label: str
     stage: str
     seconds: float
-    tokens: int
+    tokens: Tokens
     reused: bool
     digest: str
 

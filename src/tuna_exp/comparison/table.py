@@ -34,7 +34,9 @@ _COLUMNS = (
     "verdict",
     "response_tokens",
     "seconds",
-    "tokens",
+    "trained_tokens",
+    "generated_tokens",
+    "judge_read_tokens",
 )
 
 
@@ -103,7 +105,9 @@ def to_markdown(comparison: Comparison) -> str:
         "verdict",
         "tokens per response",
         "time",
-        "tokens",
+        "tokens trained on",
+        "generated",
+        "read by judge",
     ]
     methods = _markdown(
         [head, *([*_words(row), *_cost(comparison, row)] for row in comparison.rows)]
@@ -131,7 +135,9 @@ def flat(comparison: Comparison, row: Row) -> dict[str, object]:
         row.difference.verdict if row.difference else "baseline",
         row.response_tokens,
         result.seconds,
-        result.tokens,
+        result.tokens.trained,
+        result.tokens.generated,
+        result.tokens.judge_read,
     )
     return dict(zip(_COLUMNS, values, strict=True))
 
@@ -151,7 +157,8 @@ def _scores(comparison: Comparison, split: str) -> Table:
 
 
 def _costs(comparison: Comparison) -> Table:
-    table = _table("Length and cost", "method", "tokens per response", "time", "tokens")
+    kinds = ("trained on", "generated", "read by judge")
+    table = _table("Tokens and time", "method", "per response", "time", *kinds)
     for row in comparison.rows_of(ALL):
         table.add_row(Text(row.method), *_cost(comparison, row))
     return table
@@ -194,7 +201,7 @@ def _cost(comparison: Comparison, row: Row) -> list[str]:
     return [
         f"{row.response_tokens:.0f}" if row.items else wording.UNKNOWN,
         wording.duration(result.seconds),
-        wording.count(result.tokens),
+        *map(wording.count, dataclasses.astuple(result.tokens)),
     ]
 
 

@@ -65,11 +65,17 @@ def read_rows(path: Path, limit: int | None) -> Rows:
     check_limit(limit)
     text = read_text(path)
     start = len(text) - len(text.lstrip())
-    if text[start] == "[":
-        return _list_rows(path, text, limit)
-    if text[start] == "{":
-        _refuse_spread_object(path, text, start)
-        return _line_rows(path, text, limit)
+    try:
+        if text[start] == "[":
+            return _list_rows(path, text, limit)
+        if text[start] == "{":
+            _refuse_spread_object(path, text, start)
+            return _line_rows(path, text, limit)
+    except RecursionError as error:
+        raise DataError(
+            f"{path}: lists or objects are nested too deeply to be read; expected records with "
+            "strings and lists of them. Cure: write them flat."
+        ) from error
     raise DataError(
         f"{path}: expected a JSON list or JSON lines, found text that starts with "
         f"{_from(text, start)}. Cure: convert the file to JSON lines, "

@@ -44,8 +44,11 @@ class OpenLLM(Protocol):
     def remember(self, instructions: Sequence[Instruction]) -> None:
         """Announce the instructions to come, so that what they share is computed once."""
 
-    def prompt_length(self, instruction: Instruction) -> int:
-        """Return the tokens of its prompt, by which batches are sorted."""
+    def prompt_length(self, instruction: Instruction, room: int) -> int:
+        """Return the tokens of its prompt, by which batches are sorted.
+
+        Raises ContextError where `room` more would not fit the model's context.
+        """
 
     def answer(
         self, instructions: Sequence[Instruction], decoding: Decoding, seed: int

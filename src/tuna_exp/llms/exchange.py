@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from tuna_exp.errors import ConfigError
+from tuna_exp.errors import ConfigError, ContextError
 from tuna_exp.models.prompts import PromptEncoder
 from tuna_exp.records import Candidate, Instruction
 
@@ -12,11 +12,11 @@ def fitting_prompt(
 ) -> list[int]:
     """Return the prompt's tokens.
 
-    Raises ConfigError where they and `room` tokens more are too long for the model's context.
+    Raises ContextError where they and `room` tokens more are too long for the model's context.
     """
     prompt = encoder.prompt_ids(instruction)
     if context is not None and len(prompt) + room > context:
-        raise ConfigError(
+        raise ContextError(
             f"instruction '{instruction.id}' has a prompt of {len(prompt)} tokens; with {room} "
             f"to generate that is more than the model's context of {context}. Cure: lower "
             "max_new_tokens (of sampling.decoding, ranker.decoding or evaluation), shorten "

@@ -113,16 +113,16 @@ class OpenHuggingFaceLLM:
         """Compute the common beginning of these instructions' prompts once."""
         self._decoder.remember([self.encoder.prompt_ids(i) for i in instructions])
 
-    def prompt_length(self, instruction: Instruction) -> int:
-        """Return the number of tokens of the prompt."""
-        return len(self.encoder.prompt_ids(instruction))
+    def prompt_length(self, instruction: Instruction, room: int) -> int:
+        """Return the tokens of the prompt; ContextError where `room` more would not fit."""
+        return len(self._fitting(instruction, room))
 
     def answer(
         self, instructions: Sequence[Instruction], decoding: Decoding, seed: int
     ) -> list[list[Candidate]]:
         """Return `decoding.responses` candidates per instruction.
 
-        Raises ConfigError where prompt and answer would not fit the model's context.
+        Raises ContextError where prompt and answer would not fit the model's context.
         """
         prompts = [self._fitting(i, decoding.max_new_tokens) for i in instructions]
         keys = [f"{seed}/{instruction.id}" for instruction in instructions]

@@ -82,9 +82,9 @@ class OpenVllm:
     def remember(self, instructions: Sequence[Instruction]) -> None:
         """Do nothing: the engine finds what prompts share by itself."""
 
-    def prompt_length(self, instruction: Instruction) -> int:
-        """Return the number of tokens of the prompt."""
-        return len(self.encoder.prompt_ids(instruction))
+    def prompt_length(self, instruction: Instruction, room: int) -> int:
+        """Return the tokens of the prompt; ContextError where `room` more would not fit."""
+        return len(self._fitting(instruction, room))
 
     def answer(
         self, instructions: Sequence[Instruction], decoding: Decoding, seed: int

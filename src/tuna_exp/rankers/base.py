@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from tuna_exp.errors import ConfigError
-from tuna_exp.records import CandidateSet, Instruction, RankedExample, Record
+from tuna_exp.records import CandidateSet, Instruction, RankedExample, Record, Usage
 
 
 class Refusal(Record):
@@ -13,6 +13,7 @@ class Refusal(Record):
     instruction_id: str
     kind: str
     raw: str
+    usage: Usage = Usage()
 
 
 Outcome = RankedExample | Refusal

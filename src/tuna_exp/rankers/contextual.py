@@ -8,16 +8,17 @@ orders, pairwise judging.
 
 import re
 from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import cached_property
 from random import Random
 from string import ascii_uppercase
 from typing import Literal
 
-from tuna_exp.errors import ConfigError
+from tuna_exp.errors import ConfigError, ContextError
 from tuna_exp.llms.base import LLM, OpenLLM
 from tuna_exp.llms.decoding import Decoding
 from tuna_exp.rankers.base import Outcome, Refusal
-from tuna_exp.records import CandidateSet, Instruction, RankedExample
+from tuna_exp.records import Candidate, CandidateSet, Instruction, RankedExample, Usage
 
 TASK = """You compare responses to an instruction and put them in order, best first.
 
@@ -40,11 +41,24 @@ DIRECT = (
     "Reply with the letter of the best one."
 )
 ANSWER_BEGINS = "Best response:"
+# For the letter and what it follows, which has no more tokens than characters. They are not counted
+# as read: the judge's prompt is.
+LETTER_ROOM = len(ANSWER_BEGINS) + 2
 # The one line that counts; Markdown's bold may be anywhere around it.
 FINAL_ORDER = re.compile(
     r"^[ \t]*\**Final order:\**[ \t]*\**([A-Z](?:[ \t]*[>=][ \t]*[A-Z])*)\**[ \t]*\.?\**[ \t\r]*$",
     re.MULTILINE,
 )
+
+
+@dataclass(frozen=True)
+class Question:
+    """The texts of one set as they are shown, the judge's task and the tokens of its prompt."""
+
+    instruction: Instruction
+    texts: list[str]
+    task: Instruction
+    tokens: int
 
 
 class ContextualRanker:
@@ -97,27 +111,17 @@ class ContextualRanker:
     def rank(self, sets: Sequence[CandidateSet]) -> list[Outcome]:
         """Ask the judge about each set that holds at least two different responses.
 
-        Raises ConfigError where a set holds more of them than there are letters.
+        A set that cannot be put to it is refused: `too_many` responses for the letters there are,
+        or a prompt `too_long` for the judge's context.
         """
-        shown = [self.present(candidates) for candidates in sets]
-        asked = [(s, texts) for s, texts in zip(sets, shown, strict=True) if len(texts) > 1]
+        questions = [self._question(candidates) for candidates in sets]
+        asked = [question for question in questions if isinstance(question, Question)]
         answers = iter(self._ask(asked) if asked else [])
-        return [
-            next(answers)
-            if len(texts) > 1
-            else RankedExample.from_scores(s.instruction, texts, [0.0])
-            for s, texts in zip(sets, shown, strict=True)
-        ]
+        return [next(answers) if isinstance(q, Question) else q for q in questions]
 
     def present(self, candidates: CandidateSet) -> list[str]:
         """Return the different texts in the order they are shown in."""
         texts = list(dict.fromkeys(c.text for c in candidates.candidates))
-        if len(texts) > len(ascii_uppercase):
-            raise ConfigError(
-                f"ranker=contextual was given {len(texts)} different responses to "
-                f"'{candidates.instruction.id}'; it can name {len(ascii_uppercase)}. "
-                "Cure: lower sampling.decoding.responses."
-            )
         Random(f"{self.seed}/{candidates.instruction.id}").shuffle(texts)
         return texts
 
@@ -125,25 +129,39 @@ class ContextualRanker:
         """Let go of the judge, whose memory a later stage needs."""
         self.__dict__.pop("_open_judge", None)
 
-    def _ask(self, asked: list[tuple[CandidateSet, list[str]]]) -> list[Outcome]:
-        prompts = [prompt(s.instruction, texts, self.answer) for s, texts in asked]
-        if self.answer == "text":
-            replies = self._open_judge.answer(prompts, self.decoding, self.seed)
-            return [
-                outcome(s.instruction, texts, reply[0].text, reply[0].finish_reason == "length")
-                for (s, texts), reply in zip(asked, replies, strict=True)
-            ]
-        return [self._by_letter(*item, prompt) for item, prompt in zip(asked, prompts, strict=True)]
+    def _question(self, candidates: CandidateSet) -> Question | Outcome:
+        """Return what to ask about a set, or what becomes of it unasked."""
+        instruction, texts = candidates.instruction, self.present(candidates)
+        if len(texts) == 1:
+            return RankedExample.from_scores(instruction, texts, [0.0])
+        if len(texts) > len(ascii_uppercase):
+            raw = (
+                f"{len(texts)} different responses to '{instruction.id}'; ranker=contextual can "
+                f"name {len(ascii_uppercase)}. Cure: lower sampling.decoding.responses."
+            )
+            return Refusal(instruction_id=instruction.id, kind="too_many", raw=raw)
+        task = prompt(instruction, texts, self.answer)
+        room = self.decoding.max_new_tokens if self.answer == "text" else LETTER_ROOM
+        try:
+            return Question(instruction, texts, task, self._open_judge.prompt_length(task, room))
+        except ContextError as error:
+            return Refusal(instruction_id=instruction.id, kind="too_long", raw=str(error))
 
-    def _by_letter(
-        self, candidates: CandidateSet, texts: list[str], question: Instruction
-    ) -> RankedExample:
-        options = [f" {letter}" for letter in ascii_uppercase[: len(texts)]]
-        scores = self._open_judge.choose([question], ANSWER_BEGINS, options)[0]
+    def _ask(self, asked: list[Question]) -> list[Outcome]:
+        if self.answer == "first_token":
+            return [self._by_letter(question) for question in asked]
+        tasks = [question.task for question in asked]
+        replies = self._open_judge.answer(tasks, self.decoding, self.seed)
+        return [outcome(q, reply[0]) for q, reply in zip(asked, replies, strict=True)]
+
+    def _by_letter(self, question: Question) -> RankedExample:
+        options = [f" {letter}" for letter in ascii_uppercase[: len(question.texts)]]
+        scores = self._open_judge.choose([question.task], ANSWER_BEGINS, options)[0]
         raw = " ".join(
             f"{letter.strip()}:{score:.4f}" for letter, score in zip(options, scores, strict=True)
         )
-        return RankedExample.from_scores(candidates.instruction, texts, scores, raw)
+        usage = Usage(read=question.tokens)
+        return RankedExample.from_scores(question.instruction, question.texts, scores, raw, usage)
 
 
 def prompt(instruction: Instruction, texts: list[str], answer: str) -> Instruction:
@@ -157,13 +175,17 @@ def prompt(instruction: Instruction, texts: list[str], answer: str) -> Instructi
     return Instruction(id=f"judge/{instruction.id}", instruction=words)
 
 
-def outcome(instruction: Instruction, texts: list[str], reply: str, cut: bool) -> Outcome:
+def outcome(question: Question, reply: Candidate) -> Outcome:
     """Turn a judge's reply into a ranked example, or into a refusal that keeps the reply."""
-    order = parse_order(reply, len(texts))
+    order = parse_order(reply.text, len(question.texts))
+    usage = Usage(read=question.tokens, generated=len(reply.token_ids))
+    instruction, raw = question.instruction, reply.text
     if isinstance(order, str):
-        kind = "cut_short" if cut and order in ("no_order", "missing_letter") else order
-        return Refusal(instruction_id=instruction.id, kind=kind, raw=reply)
-    return RankedExample.from_scores(instruction, texts, [-float(rank) for rank in order], reply)
+        cut = reply.finish_reason == "length" and order in ("no_order", "missing_letter")
+        kind = "cut_short" if cut else order
+        return Refusal(instruction_id=instruction.id, kind=kind, raw=raw, usage=usage)
+    scores = [-float(rank) for rank in order]
+    return RankedExample.from_scores(instruction, question.texts, scores, raw, usage)
 
 
 def parse_order(reply: str, count: int) -> list[int] | str:

@@ -13,7 +13,7 @@ from rich.console import Console
 from tuna_exp.comparison import results, table
 from tuna_exp.comparison.ranking_quality import assess
 from tuna_exp.comparison.report import write_report
-from tuna_exp.comparison.results import Comparison, MethodResult, RankingResult, StageCost
+from tuna_exp.comparison.results import Comparison, MethodResult, RankingResult, StageCost, Tokens
 from tuna_exp.comparison.statistics import Bootstrap
 from tuna_exp.comparison.tracking import Mode, log_comparison
 from tuna_exp.datasets.verifiable import verify
@@ -59,14 +59,14 @@ class Inputs:
             found |= dict.fromkeys(self.ancestors(f"{made['stage']}-{made['digest'][:16]}"))
         return [*found, name]
 
-    def cost(self, name: str) -> tuple[float, int]:
+    def cost(self, name: str) -> tuple[float, Tokens]:
         """Return seconds and tokens that making this artifact took, its ancestors included."""
         parts = [
             self.manifests[n]
             for n in self.ancestors(name)
             if self.manifests[n]["stage"] in TRAINING_STAGES
         ]
-        return sum(p["wall_seconds"] for p in parts), sum(map(tokens_of, parts))
+        return sum(p["wall_seconds"] for p in parts), sum(map(tokens_of, parts), Tokens())
 
 
 def compare(methods: Mapping[str, str], settings: Settings, work: Workspace) -> None:
@@ -149,10 +149,10 @@ def stage_cost(manifest: Mapping[str, Any]) -> StageCost:
     )
 
 
-def tokens_of(manifest: Mapping[str, Any]) -> int:
-    """Return the tokens that a stage trained on or generated."""
-    facts = manifest["facts"]
-    return int(facts.get("trained_tokens", 0) + facts.get("generated_tokens", 0))
+def tokens_of(manifest: Mapping[str, Any]) -> Tokens:
+    """Return the tokens that a stage trained on, generated and had a judge read."""
+    kinds = ("trained_tokens", "generated_tokens", "judge_read_tokens")
+    return Tokens(*(int(manifest["facts"].get(kind, 0)) for kind in kinds))
 
 
 def read_curve(folder: Path) -> list[dict[str, float | None]]:

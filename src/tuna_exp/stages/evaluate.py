@@ -1,6 +1,7 @@
 """Evaluate: a model answers a benchmark, every answer is scored and kept."""
 
 from collections.abc import Sequence
+from functools import partial
 
 from tuna_exp.evaluation.verifiable import VerifiableBenchmark
 from tuna_exp.llms.base import LLM
@@ -14,6 +15,8 @@ PREDICTIONS = "predictions.jsonl"
 def evaluate(llm: LLM, benchmark: VerifiableBenchmark, work: Workspace) -> None:
     """Write one Prediction per benchmark item, in the benchmark's order, to `predictions.jsonl`."""
     items, opened = benchmark.items(), llm.open()
+    room = benchmark.decoding().max_new_tokens
+    ordered = sorted(items, key=partial(opened.prompt_length, room=room))
     opened.remember(items)
 
     def answer_batch(number: int, batch: Sequence[Instruction]) -> list[Prediction]:
@@ -21,7 +24,6 @@ def evaluate(llm: LLM, benchmark: VerifiableBenchmark, work: Workspace) -> None:
         return [benchmark.score(i, some[0]) for i, some in zip(batch, answers, strict=True)]
 
     journal = Journal(work.scratch / PREDICTIONS, [Prediction])
-    ordered = sorted(items, key=opened.prompt_length)
     answered = journal.complete(ordered, benchmark.batch_size, answer_batch, work.bar, "items")
     by_id = {prediction.instruction.id: prediction for prediction in answered}
     predictions = [by_id[item.id] for item in items]

@@ -9,17 +9,18 @@ from tuna_exp.rankers.base import Outcome, Ranker, Refusal
 from tuna_exp.records import CandidateSet, RankedExample, read_records, write_records
 from tuna_exp.stages.journal import Journal
 from tuna_exp.stages.sample import CANDIDATES
+from tuna_exp.store import Artifact
 
 RANKING = "ranking.jsonl"
 REFUSALS = "refusals.jsonl"
 
 
-def rank(ranker: Ranker, max_refused: float, limit: int | None, work: Workspace) -> None:
+def rank(ranker: Ranker, limit: int | None, work: Workspace) -> None:
     """Write one RankedExample per set to `ranking.jsonl` and the refusals beside it.
 
-    Only the first `limit` sets are ranked where it is given. Raises RefusalError where more than
-    the share `max_refused` of the sets got no usable order, and DataError where no two responses of
-    any set have an order; with `max_refused` 1 neither, which is for rankings only measured.
+    Only the first `limit` sets are ranked where it is given. Whether enough of them got an order is
+    asked of the finished ranking (`require_order`): a judge is not paid again for an answer that
+    another share of refusals would have let through.
     """
 
     def rank_batch(number: int, batch: Sequence[CandidateSet]) -> list[Outcome]:
@@ -30,26 +31,21 @@ def rank(ranker: Ranker, max_refused: float, limit: int | None, work: Workspace)
     outcomes = journal.complete(sets, ranker.batch_size, rank_batch, work.bar, "sets")
     ranker.release()
     ranked = [outcome for outcome in outcomes if isinstance(outcome, RankedExample)]
-    refused = [outcome for outcome in outcomes if isinstance(outcome, Refusal)]
-    write_records(work.folder / RANKING, ranked)
-    write_records(work.folder / REFUSALS, refused)
-    note(work, ranked, refused)
-    if max_refused < 1:
-        require_usable(ranked, refused, max_refused, work)
-        require_order(ranked)
+    write(work, ranked, [outcome for outcome in outcomes if isinstance(outcome, Refusal)])
 
 
 def take_over(published: Sequence[RankedExample], work: Workspace) -> None:
-    """Write a ranking that was published with its dataset; DataError where it orders nothing."""
-    write_records(work.folder / RANKING, published)
-    note(work, published, [])
-    require_order(published)
+    """Write a ranking that was published with its dataset."""
+    write(work, published, [])
 
 
-def note(work: Workspace, ranked: Sequence[RankedExample], refused: Sequence[Refusal]) -> None:
-    """Note how much order there is: a set without any teaches the ranking term nothing."""
+def write(work: Workspace, ranked: Sequence[RankedExample], refused: Sequence[Refusal]) -> None:
+    """Write both files and note how much order there is: a set without any teaches nothing."""
+    write_records(work.folder / RANKING, ranked)
+    write_records(work.folder / REFUSALS, refused)
     sizes = [len(example.responses) for example in ranked]
     pairs = sum(n * (n - 1) // 2 for n in sizes)
+    spent = [example.usage for example in ranked] + [refusal.usage for refusal in refused]
     ordered = sum(example.ordered_pairs for example in ranked)
     work.note(
         sets=len(ranked) + len(refused),
@@ -58,35 +54,38 @@ def note(work: Workspace, ranked: Sequence[RankedExample], refused: Sequence[Ref
         ordered_pairs=ordered,
         tied_pairs=pairs - ordered,
         refusals=dict(Counter(refusal.kind for refusal in refused)),
+        judge_read_tokens=sum(usage.read for usage in spent),
+        generated_tokens=sum(usage.generated for usage in spent),
     )
 
 
-def require_usable(
-    ranked: Sequence[RankedExample],
-    refused: Sequence[Refusal],
-    max_refused: float,
-    work: Workspace,
-) -> None:
-    """Raise RefusalError where more than the share `max_refused` of the sets got no order."""
-    total = len(ranked) + len(refused)
-    if len(refused) <= max_refused * total:
-        return
-    kinds = Counter(refusal.kind for refusal in refused).most_common()
-    first = refused[0]
-    raise RefusalError(
-        f"the ranker gave no usable order for {len(refused)} of {total} sets "
-        f"({', '.join(f'{kind}: {n}' for kind, n in kinds)}); allowed is a share of {max_refused}. "
-        f"For example '{first.instruction_id}': {first.raw[:200]!r}. All raw replies: "
-        f"{work.folder / REFUSALS}. Cure: a stronger judge, ranker.answer=first_token, or a higher "
-        "max_refused."
-    )
+def require_order(max_refused: float, ranking: Artifact) -> None:
+    """Raise RefusalError or DataError where a finished ranking is not to be learned from.
 
-
-def require_order(ranked: Sequence[RankedExample]) -> None:
-    """Raise DataError where no two responses of any set have an order."""
-    if not any(example.ordered_pairs for example in ranked):
+    The first where more than the share `max_refused` of the sets got no usable order, the second
+    where no two responses of any set have an order.
+    """
+    facts = ranking.facts
+    refused = sum(facts["refusals"].values())
+    if refused > max_refused * facts["sets"]:
+        raise RefusalError(_refusals_told(max_refused, refused, ranking))
+    if not facts["ordered_pairs"]:
         raise DataError(
-            f"all responses of all {len(ranked)} sets are equal to the ranker; there is no order "
-            "to learn. Cure: more or hotter samples (sampling.decoding.responses, "
-            "sampling.decoding.temperature), or another ranker."
+            f"all responses of all {facts['ranked_sets']} ranked sets are equal to the ranker; "
+            "there is no order to learn. Cure: more or hotter samples "
+            "(sampling.decoding.responses, sampling.decoding.temperature), or another ranker."
         )
+
+
+def _refusals_told(max_refused: float, refused: int, ranking: Artifact) -> str:
+    path = ranking.folder / REFUSALS
+    first = next(read_records(path, Refusal))
+    raw = first.raw.strip()[:200]
+    kinds = Counter(ranking.facts["refusals"]).most_common()
+    return (
+        f"the ranker gave no usable order for {refused} of {ranking.facts['sets']} sets "
+        f"({', '.join(f'{kind}: {n}' for kind, n in kinds)}); allowed is a share of {max_refused}. "
+        f"For example '{first.instruction_id}': {raw!r}. All raw replies: {path}. "
+        "Cure: a stronger judge, ranker.answer=first_token, or a higher max_refused (which reuses "
+        "this ranking)."
+    )

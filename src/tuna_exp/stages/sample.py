@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 
 from tuna_exp.llms.base import LLM, OpenLLM, Sampling
 from tuna_exp.llms.diversity import Diversity, similarity
@@ -18,11 +19,13 @@ def sample(
     """Write one CandidateSet per instruction, in the order given, to `candidates.jsonl`.
 
     Every response has random numbers of its own, by seed, instruction and place in the set, so a
-    continued run draws what an uninterrupted one draws.
+    continued run draws what an uninterrupted one draws. Raises ContextError, before
+    anything is drawn, where a prompt and its answer would not fit.
     """
     opened = llm.open()
+    room = sampling.decoding.max_new_tokens
+    ordered = sorted(instructions, key=partial(opened.prompt_length, room=room))
     opened.remember(instructions)
-    ordered = sorted(instructions, key=opened.prompt_length)
 
     def draw_batch(number: int, batch: Sequence[Instruction]) -> list[CandidateSet]:
         return draw_sets(opened, batch, sampling, seed)
@@ -62,8 +65,9 @@ def redraw(
         for i, answer in zip(places, answers, strict=True):
             new = kept[i].model_copy(update={"candidates": tuple(answer)})
             value = likeness(new)
-            best = new if value < alike[i] else kept[i]
-            kept[i] = best.model_copy(update={"draws": again + 1})
+            best, other = (new, kept[i]) if value < alike[i] else (kept[i], new)
+            discarded = kept[i].discarded_tokens + other.tokens
+            kept[i] = best.model_copy(update={"draws": again + 1, "discarded_tokens": discarded})
             alike[i] = min(value, alike[i])
     return kept
 
@@ -83,5 +87,6 @@ def write(work: Workspace, sets: Sequence[CandidateSet]) -> None:
         different=sum(len({c.text for c in s.candidates}) for s in sets),
         redrawn_sets=sum(s.draws > 1 for s in sets),
         cut_at_max_tokens=sum(c.finish_reason == "length" for c in candidates),
-        generated_tokens=sum(len(c.token_ids) for c in candidates),
+        generated_tokens=sum(s.tokens + s.discarded_tokens for s in sets),
+        discarded_tokens=sum(s.discarded_tokens for s in sets),
     )

@@ -1,0 +1,64 @@
+"""What can be told of a training before any model is loaded: it costs minutes to find out later.
+
+Only the tokenizer and the model's config are read. Left out: sampled responses, which are not
+there yet.
+"""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+from tuna_exp.batching.tokenise import Batching, Tokeniser
+from tuna_exp.errors import ConfigError, DataError
+from tuna_exp.models.student import Student
+from tuna_exp.records import Instruction
+
+_CONTEXT = "max_position_embeddings"
+
+
+def check_references(
+    student: Student, batching: Batching, instructions: Sequence[Instruction]
+) -> None:
+    """Raise UserError where SFT could not train on these instructions' own responses.
+
+    For none at all, one too long with batching.on_too_long=error, all dropped as too long, or a
+    batching.max_length that the model has no context for.
+    """
+    if not instructions:
+        raise DataError(
+            "no instruction has a response of its own, which SFT trains on. Cure: a dataset with "
+            "responses."
+        )
+    folder = student.source.resolve()
+    check_context(folder, batching.max_length)
+    tokeniser = Tokeniser(student.encoder(folder), batching)
+    if not [i for i in instructions if tokeniser.reference(i) is not None]:
+        raise DataError(
+            f"no example is left for SFT: all {len(instructions)} were dropped as longer than "
+            f"batching.max_length={batching.max_length}. Cure: a higher batching.max_length, or "
+            "batching.on_too_long=truncate."
+        )
+
+
+def check_likelihood(mle_on: str, instructions: Sequence[Instruction]) -> None:
+    """Raise ConfigError where a ranked training wants responses that a dataset does not have."""
+    without = [i.id for i in instructions if not i.reference]
+    if mle_on == "reference" and without:
+        raise ConfigError(
+            f"objective.mle_on=reference trains on the dataset's own responses, but {len(without)} "
+            f"of {len(instructions)} instructions have none (first: '{without[0]}'). Cure: "
+            "objective.mle_on=best, or a dataset without them."
+        )
+
+
+def check_context(folder: Path, max_length: int) -> None:
+    """Raise ConfigError where an example may be longer than the context of a folder's model."""
+    path = folder / "config.json"
+    config = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+    context = config.get("text_config", config).get(_CONTEXT)
+    if context is not None and max_length > context:
+        raise ConfigError(
+            f"batching.max_length={max_length} is more than the model's context of {context} "
+            f"tokens. Cure: batching.max_length={context} or less, with "
+            "batching.on_too_long=truncate|drop for what is longer, or another model."
+        )
