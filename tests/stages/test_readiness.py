@@ -12,7 +12,7 @@ from tuna_exp.models.student import Student
 from tuna_exp.records import Instruction
 from tuna_exp.stages.readiness import check_context, check_references
 
-BATCHING = Batching("padded", 8, 4096, max_length=64, on_too_long="error")
+BATCHING = Batching("padded", 8, 4096, max_length=64, on_too_long="error", workers=0)
 LONG = Instruction(id="long", instruction="Write.", reference="word " * 100)
 
 
