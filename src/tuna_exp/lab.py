@@ -120,7 +120,8 @@ class Lab:
         settings = {
             **data,
             "tokenizer": self.student.source.digest(),
-            **self._prompting,
+            "prompt_format": self.student.prompt_format,
+            "system_prompt": self.student.system_prompt,
             "max_length": reading.batching.max_length,
             "on_too_long": reading.batching.on_too_long,
         }

@@ -237,10 +237,13 @@ def test_a_set_that_cannot_be_put_to_the_judge_is_refused_and_the_others_are_not
 def test_what_the_judge_reads_and_writes_is_counted(
     judge: HuggingFaceLLM, make_set: MakeSet
 ) -> None:
-    """Prompts in both forms; 8 tokens of text, none where only a letter's probability is read."""
+    """Prompts in both forms; the answer, and nothing where only a letter's probability is read."""
     asked = make_set(["x", "y"])
     encode = judge.open().encoder.prompt_ids
-    for answer, generated in (("text", 8), ("first_token", 0)):
+    question = prompt(asked.instruction, ["x", "y"], "text")
+    written = judge.open().answer([question], DECODING, 0)[0][0].token_ids
+    assert 0 < len(written) <= DECODING.max_new_tokens
+    for answer, generated in (("text", len(written)), ("first_token", 0)):
         made = ranker(judge, answer).rank([asked])[0]  # type: ignore[arg-type]
         task = prompt(asked.instruction, ["x", "y"], answer)
         assert made.usage == Usage(read=len(encode(task)), generated=generated)
