@@ -92,6 +92,10 @@ BAD = {
     "artifacts explain 12": "artifact '12' is not in the store",
     # Values that only the data or the machine can tell.
     "dataset=jsonl dataset.path=nowhere.jsonl": "nowhere.jsonl does not exist",
+    "teacher.source=nowhere": "teacher.source='nowhere': should be a valid dictionary",
+    "teacher.examples=[{instruction:a}]": "should have the key 'reference'",
+    "teacher.examples=[{instruction:a,reference:b,foo:c}]": "should not have the key 'foo'",
+    "seed=99999999999": "seed=99999999999: should be less than 4294967296",
     "experiment=tiny dataset=jsonl dataset.path=x": "leave it out, with ~dataset.count",
     "dataset.kinds=[list/lst]": "fits no kind.* Did you mean 'list/last'?",
     "hydra.run.dir=/dev/null/x": "Not a directory. Cure: ",

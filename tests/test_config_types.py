@@ -68,6 +68,8 @@ def test_a_class_that_is_not_there(target: str) -> None:
         ("x", int | None, "should be a valid integer."),
         ("bset", Literal["best", "all"], "should be 'best' or 'all'. Did you mean 'best'?"),
         ([1, "x"], list[int], "should be a valid integer."),
+        ([0.9, 1], tuple[float, float], None),
+        ([0.9], tuple[float, float], "should be a valid tuple."),
         (object(), Part, None),
     ],
 )

@@ -5,6 +5,7 @@ The command runs in this process, in an empty folder, on a few instructions.
 
 import json
 import logging
+import re
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -99,6 +100,30 @@ def assert_nobody_wrote_after_the_commit(root: Path) -> None:
     changed = {e.folder.name: Store(root).verify(Artifact(e.folder, e.manifest)) for e in entries}
     assert set(map(tuple, changed.values())) == {()}, changed
     assert list(root.glob("train/*/logs/wandb/offline-run-*/*.wandb"))
+
+
+@pytest.mark.parametrize(
+    "overrides, words",
+    [
+        (
+            "objective.sft.learning_rate=1e38 schedule.warmup_steps=0",
+            "the training diverged: after 2 steps .* NaN.*Cure",
+        ),
+        ("trainer.devices=2", "trainer.devices=2 trains in 2 processes.*Cure"),
+        ("comparison.tracking=online", "there is no login. Cure: `wandb login`"),
+        ("logger=wandb logger.wandb.offline=false", "there is no login. Cure: `wandb login`"),
+    ],
+)
+def test_what_cannot_end_well_is_told_in_words(
+    overrides: str,
+    words: str,
+    tuna_exp: Command,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.delenv("WANDB_MODE", raising=False)
+    assert tuna_exp("method=sft", "dataset.count=8", *overrides.split()) == 2
+    assert re.search(words, capsys.readouterr().err)
 
 
 def test_a_second_run_reuses_all(tuna_exp: Command, capsys: pytest.CaptureFixture[str]) -> None:

@@ -6,9 +6,11 @@ only a library can tell (whether a GPU is there, whether a module name fits a mo
 """
 
 import inspect
+import json
 import pkgutil
 import re
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, get_type_hints
@@ -27,6 +29,7 @@ HYDRA_KEYS = frozenset({"_target_", "_partial_", "_convert_", "_recursive_", "_a
 # Groups whose option holds any number of parts by name.
 COLLECTIONS = frozenset({"method", "logger", "callbacks", "extra_rankers"})
 SHOWN = 14
+_KEY_WORDS = {"missing": "should have the key", "extra_forbidden": "should not have the key"}
 _REFERENCE = re.compile(r"\$\{[\w.]+\}")
 _SLOW = "${native_precision:"  # asks torch about the machine
 
@@ -210,13 +213,26 @@ def misfit(value: Any, annotation: Any) -> str | None:
         # Strict tells "3" from 3; a whole number still does where a float is asked for.
         adapter.validate_python(value, strict=True)
     except ValidationError as error:
-        return _worded(error, value)
+        return None if _fits_as_json(adapter, value) else _worded(error, value)
     return None
+
+
+def _fits_as_json(adapter: TypeAdapter[Any], value: Any) -> bool:
+    """Whether a list does where a tuple is asked for: YAML has no tuples."""
+    with suppress(ValidationError, TypeError):
+        adapter.validate_json(json.dumps(value), strict=True)
+        return True
+    return False
 
 
 def _worded(error: ValidationError, value: Any) -> str:
     errors = error.errors(include_url=False)
-    expected = dict.fromkeys(e["msg"].replace("Input should be", "should be") for e in errors)
+    expected = dict.fromkeys(
+        f"{_KEY_WORDS[e['type']]} '{e['loc'][-1]}'"
+        if e["type"] in _KEY_WORDS
+        else e["msg"].replace("Input should be", "should be")
+        for e in errors
+    )
     words = " or ".join(expected).replace(" or should be ", ", or ")
     allowed = [
         c

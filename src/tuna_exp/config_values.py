@@ -7,7 +7,7 @@ Settings of a user's own class are checked against its annotations instead (see 
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import BaseModel, ConfigDict, Field
 
 Whole = Annotated[int, Field(ge=0)]
 Positive = Annotated[int, Field(ge=1)]
@@ -32,9 +32,20 @@ Precisions = Literal[
     32, 16, 64,
 ]  # fmt: skip
 
+
+class Example(BaseModel):
+    """One few-shot turn."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    instruction: Words
+    reference: Words
+    input: str = ""
+
+
 RULES: Mapping[str, Any] = {
     # The whole experiment.
-    "seed": Whole,
+    "seed": Annotated[int, Field(ge=0, lt=2**32)],  # NumPy takes no more
     "artifacts": Words,
     "max_refused": Share,
     # Data, benchmark and comparison.
@@ -59,6 +70,7 @@ RULES: Mapping[str, Any] = {
     # Models.
     "name": Words,
     "revision": Words | None,
+    "source": dict[str, Any],
     "prompt_format": Literal["chat", "alpaca", "raw"],
     "system_prompt": str | None,
     "dtype": Literal["float32", "bfloat16", "float16"],
@@ -87,7 +99,7 @@ RULES: Mapping[str, Any] = {
     "lora": type(None),
     "temperature_step": AtLeastZero,
     "answer": Literal["text", "first_token"],
-    "examples": list[dict[str, Any]],
+    "examples": list[Example],
     "gpu_memory_utilization": OpenShare,
     "tensor_parallel_size": Positive,
     "max_model_len": Positive | None,

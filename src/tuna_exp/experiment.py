@@ -70,7 +70,12 @@ def run_experiment(
     lab.benchmark.items()  # kinds that are not there are told now, not after the first model
     save_settings(config, overrides, output)
     run = Run(Path(config.artifacts), output, tuple(overrides))
-    artifact = run_methods(lab, make(config.method), run, partial(check_library_parts, config))
+
+    def check() -> None:
+        check_login(config)
+        check_library_parts(config)
+
+    artifact = run_methods(lab, make(config.method), run, check)
     if show:
         show_comparison(artifact)
 
@@ -98,7 +103,11 @@ def check_rankers(config: DictConfig, instructions: Sequence[Instruction]) -> No
 
 
 def check_library_parts(config: DictConfig) -> None:
-    """Raise ConfigError where Lightning or torch refuse their settings in a trial."""
+    """Raise ConfigError where Lightning or torch refuse their settings in a trial.
+
+    And where Lightning would start more processes: they would wait for the artifact that the first
+    one builds, and the first one for them.
+    """
     import torch
 
     from tuna_exp.losses.head import check_head
@@ -111,7 +120,7 @@ def check_library_parts(config: DictConfig) -> None:
     }
     for group, trial in trials.items():
         try:
-            trial()
+            made = trial()
         except Exception as error:
             # What a library raises for a wrong argument is its own affair and changes.
             reason = " ".join(str(error).split())[:400]
@@ -120,6 +129,27 @@ def check_library_parts(config: DictConfig) -> None:
                 f"{group} cannot be made: {reason}\nIts settings: {settings[:600]}\n"
                 f"Cure: correct {group}.KEY=VALUE."
             ) from error
+        if getattr(made, "world_size", 1) > 1:
+            raise ConfigError(
+                f"trainer.devices={config.trainer.devices} trains in {made.world_size} processes; "
+                "tuna_exp trains in one so far. Cure: trainer.devices=1."
+            )
+
+
+def check_login(config: DictConfig) -> None:
+    """Raise ConfigError where W&B is to be sent runs that it would refuse without a login."""
+    nodes = [n for n in config.logger.values() if "wandb" in str(n.get("_target_")).lower()]
+    online = config.comparison.tracking == "online" or any(not n.get("offline") for n in nodes)
+    if not online or os.environ.get("WANDB_MODE") in ("offline", "disabled"):
+        return
+    import wandb
+
+    if wandb.api.api_key is None:
+        raise ConfigError(
+            "runs are to be sent to W&B (comparison.tracking=online or logger.wandb.offline=false),"
+            " but there is no login. Cure: `wandb login`, or comparison.tracking=offline "
+            "logger.wandb.offline=true."
+        )
 
 
 def save_settings(config: DictConfig, overrides: Sequence[str], output: Path) -> None:
@@ -164,8 +194,8 @@ def build_lab(config: DictConfig, dataset: Any, instructions: Sequence[Instructi
 def build_training(config: DictConfig, name: str) -> "Part":
     """Make one training and collect the settings that decide its result."""
     from tuna_exp.lab import Part
+    from tuna_exp.stages.callbacks import FinishTrackers, RefuseDiverged
     from tuna_exp.stages.tokenise import Reading
-    from tuna_exp.stages.trackers import FinishTrackers
     from tuna_exp.stages.train import Training
 
     objective, own = config.objective, config.objective[name]
@@ -175,7 +205,7 @@ def build_training(config: DictConfig, name: str) -> "Part":
         objective=partial(call, own.module, **_objective_parts(config, name, loss)),
         trainer=partial(call, config.trainer),
         loggers=[partial(call, node) for node in config.logger.values()],
-        callbacks=[*make(config.callbacks).values(), FinishTrackers()],
+        callbacks=[*make(config.callbacks).values(), RefuseDiverged(), FinishTrackers()],
         batching=batching,
         epochs=own.epochs,
         seed=config.seed,

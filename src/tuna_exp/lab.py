@@ -16,7 +16,7 @@ from tuna_exp.stages.compare import Settings as ComparisonSettings
 from tuna_exp.stages.compare import compare
 from tuna_exp.stages.evaluate import evaluate
 from tuna_exp.stages.rank import rank, require_order, take_over
-from tuna_exp.stages.readiness import check_likelihood, check_references
+from tuna_exp.stages.readiness import check_answers, check_likelihood, check_references
 from tuna_exp.stages.sample import sample
 from tuna_exp.stages.tokenise import Reading, tokenise_instructions, tokenise_ranking
 from tuna_exp.stages.train import CHECKPOINT, Training, train_ranked, train_sft
@@ -154,9 +154,10 @@ class Lab:
             sample(llm, self.instructions, self.student_sampling, self.seed, work)
 
         label = f"sample {model.label.removeprefix('train ')} model"
-        return self._step(
-            "sample", label, settings, {"model": model}, run, self._decoded(self.student_sampling)
-        )
+        effort = self._decoded(self.student_sampling)
+        step = self._step("sample", label, settings, {"model": model}, run, effort)
+        longest = self.student_sampling.decoding.max_new_tokens
+        return replace(step, ready=partial(check_answers, self.student, longest))
 
     def published_ranking(self) -> Step | None:
         """Return the step that takes over the dataset's own ranking, or None where it has none."""

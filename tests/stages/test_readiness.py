@@ -10,7 +10,7 @@ from tuna_exp.errors import ConfigError, DataError
 from tuna_exp.models.prompts import TooLong
 from tuna_exp.models.student import Student
 from tuna_exp.records import Instruction
-from tuna_exp.stages.readiness import check_context, check_references
+from tuna_exp.stages.readiness import check_answers, check_context, check_references
 
 BATCHING = Batching("padded", 8, 4096, max_length=64, on_too_long="error", workers=0)
 LONG = Instruction(id="long", instruction="Write.", reference="word " * 100)
@@ -38,7 +38,13 @@ def test_nothing_left_to_train_on(student: Student, instructions: list[Instructi
 
 def test_examples_longer_than_the_context_are_refused(tiny_folder: Path, tmp_path: Path) -> None:
     """The tiny model reads 4096 tokens; a folder that does not say is trusted."""
-    check_context(tiny_folder, 4096)
-    check_context(tmp_path, 9999)
-    with pytest.raises(ConfigError, match="max_length=4097 is more than the model's.*4096.*Cure"):
-        check_context(tiny_folder, 4097)
+    check_context(tiny_folder, "key", 4096)
+    check_context(tmp_path, "key", 9999)
+    with pytest.raises(ConfigError, match="key=4097 is more than the model's.*4096.*Cure"):
+        check_context(tiny_folder, "key", 4097)
+
+
+def test_answers_longer_than_the_context_are_refused(student: Student) -> None:
+    check_answers(student, 4096)
+    with pytest.raises(ConfigError, match="sampling.decoding.max_new_tokens=5000 is more"):
+        check_answers(student, 5000)

@@ -30,7 +30,7 @@ def check_references(
             "responses."
         )
     folder = student.source.resolve()
-    check_context(folder, batching.max_length)
+    check_context(folder, "batching.max_length", batching.max_length)
     tokeniser = Tokeniser(student.encoder(folder), batching)
     if not [i for i in instructions if tokeniser.reference(i) is not None]:
         raise DataError(
@@ -51,14 +51,20 @@ def check_likelihood(mle_on: str, instructions: Sequence[Instruction]) -> None:
         )
 
 
-def check_context(folder: Path, max_length: int) -> None:
-    """Raise ConfigError where an example may be longer than the context of a folder's model."""
+def check_context(folder: Path, key: str, tokens: int) -> None:
+    """Raise ConfigError where a setting asks for more tokens than a folder's model has context."""
     path = folder / "config.json"
     config = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
     context = config.get("text_config", config).get(_CONTEXT)
-    if context is not None and max_length > context:
+    if context is not None and tokens > context:
         raise ConfigError(
-            f"batching.max_length={max_length} is more than the model's context of {context} "
-            f"tokens. Cure: batching.max_length={context} or less, with "
-            "batching.on_too_long=truncate|drop for what is longer, or another model."
+            f"{key}={tokens} is more than the model's context of {context} tokens. Cure: less "
+            "(batching.on_too_long=truncate|drop says what becomes of longer examples), or a model "
+            "with a longer context."
         )
+
+
+def check_answers(student: Student, max_new_tokens: int) -> None:
+    """Raise ConfigError where a student's answers alone may be longer than its context."""
+    key = "sampling.decoding.max_new_tokens"
+    check_context(student.source.resolve(), key, max_new_tokens)
