@@ -96,7 +96,7 @@ def test_nothing_but_our_display_is_on_the_screen(tmp_path: Path, tiny_folder: P
 def assert_nobody_wrote_after_the_commit(root: Path) -> None:
     """A tracker that is closed only as the process ends makes finished artifacts look damaged."""
     entries = Store(root).entries()
-    assert len(entries) == 4  # base evaluated, SFT trained and evaluated, compared
+    assert len(entries) == 5  # base evaluated, SFT tokenised, trained and evaluated, compared
     changed = {e.folder.name: Store(root).verify(Artifact(e.folder, e.manifest)) for e in entries}
     assert set(map(tuple, changed.values())) == {()}, changed
     assert list(root.glob("train/*/logs/wandb/offline-run-*/*.wandb"))
