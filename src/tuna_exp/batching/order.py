@@ -99,6 +99,7 @@ class PlannedBatches(Dataset[RankedBatch]):
         self.examples = examples
         self.layout = layout
         self.pad_id = pad_id
+        self._counted: tuple[list[int], StepTotals] | None = None
         sizes = LAYOUTS[layout].sizes(examples)
         self.plan = [
             (step, part)
@@ -111,8 +112,15 @@ class PlannedBatches(Dataset[RankedBatch]):
 
     def __getitem__(self, index: int) -> RankedBatch:
         step, part = self.plan[index]
-        totals = StepTotals.of([self.examples[i] for i in step])
-        return collate([self.examples[i] for i in part], self.layout, totals, self.pad_id)
+        return collate(
+            [self.examples[i] for i in part], self.layout, self._totals(step), self.pad_id
+        )
+
+    def _totals(self, step: list[int]) -> StepTotals:
+        """Count over a step once for all its micro-batches, which come one after the other."""
+        if self._counted is None or self._counted[0] is not step:
+            self._counted = step, StepTotals.of([self.examples[i] for i in step])
+        return self._counted[1]
 
 
 class From(Sampler[int]):
