@@ -65,6 +65,14 @@ def test_a_window_is_told(model: PreTrainedModel, warned: pytest.LogCaptureFixtu
     assert "sliding" in warned.text and "slower" in warned.text
 
 
+def test_capped_scores_get_the_mask(warned: pytest.LogCaptureFixture) -> None:
+    """Gemma 2 caps its attention's scores, which our blocks do not: transformers' own attention."""
+    model = made("gemma2", head_dim=8, layer_types=["full_attention"] * 2)
+    plain = model.config._attn_implementation
+    assert choose_layout("shared_prompt", model) == "shared_prompt", warned.text
+    assert model.config._attn_implementation == plain != BLOCKS
+
+
 def test_a_model_that_looks_elsewhere_is_found_out(
     model: PreTrainedModel, warned: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -285,9 +285,14 @@ def attend(
     attention_mask: Tensor | None,
     blocks: Blocks,
     scaling: float | None = None,
-    **_: Any,
+    **options: Any,
 ) -> tuple[Tensor, None]:
-    """Attention as transformers calls it: query (1, H, L, D) in, (1, L, H, D) out."""
+    """Attention as transformers calls it: query (1, H, L, D) in, (1, L, H, D) out.
+
+    Raises NotImplementedError for capped scores, which a trial on short texts would not tell apart.
+    """
+    if options.get("softcap") is not None:
+        raise NotImplementedError(f"attention scores are capped at {options['softcap']}")
     # Rotations give float32 under autocast, the values came from a matrix product in its dtype.
     q, k, v = (t[0].transpose(0, 1).to(value.dtype) for t in (query, key, value))
     with torch.autocast(value.device.type, enabled=False):
