@@ -13,6 +13,7 @@ from tuna_exp.losses.head import check_head
 from tuna_exp.losses.likelihood import head_logps
 
 CHUNKS = st.sampled_from([1, 2, 3, 100])
+KEPT = st.sampled_from([0, 3, 100])
 
 
 class Wrapped(nn.Module):
@@ -38,9 +39,9 @@ def plain(head: nn.Linear, hidden: Tensor, target: Tensor, softcap: float | None
 @pytest.mark.parametrize("softcap", [None, 2.0])
 @pytest.mark.parametrize("bias", [False, True])
 @pytest.mark.parametrize("wrap", [False, True])
-@given(tokens=st.integers(1, 7), chunk=CHUNKS, seed=st.integers(0, 99))
+@given(tokens=st.integers(1, 7), chunk=CHUNKS, kept=KEPT, seed=st.integers(0, 99))
 def test_chunks_equal_all_logits_at_once(
-    wrap: bool, bias: bool, softcap: float | None, tokens: int, chunk: int, seed: int
+    wrap: bool, bias: bool, softcap: float | None, tokens: int, chunk: int, kept: int, seed: int
 ) -> None:
     torch.manual_seed(seed)
     head = nn.Linear(5, 11, bias=bias).double()
@@ -50,6 +51,7 @@ def test_chunks_equal_all_logits_at_once(
     expected = plain(head, hidden, target, softcap)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(heads, "CHUNK", chunk)
+        patch.setattr(heads, "KEPT", kept)
         patch.setattr(likelihood, "CHUNK", chunk)
         made = head_logps(Wrapped(head) if wrap else head, hidden, target, softcap)
         gradients = torch.autograd.grad((made * weight).sum(), wanted)

@@ -8,7 +8,7 @@ mask itself, (R, 1, L, L), which every decoder of transformers takes and whose c
 squared.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Any
@@ -25,6 +25,8 @@ BLOCKS = "tuna_blocks"
 FLEX = "flex_attention"
 # Queries of one block: a long causal prompt is cut, so that less of its upper half is computed.
 QUERIES = 256
+# Pairs that a block of its own is worth: its calls take as long as these do.
+CALLS = 2**13
 # Scores kept for the backward pass by one block of one layer; above it they are computed again.
 KEPT_SCORES = 2**23
 
@@ -136,14 +138,42 @@ def find_blocks(document_L: Tensor, segment_L: Tensor) -> Iterator[Block]:
     start_S = torch.cat([new.new_zeros(1), new.nonzero().squeeze(1) + 1])
     length_S = torch.cat([start_S, start_S.new_tensor([len(document_L)])]).diff()
     prompt_S = segment_L[start_S] == 0
-    prompt_SP, real_SP = spans(start_S[prompt_S], length_S[prompt_S])
-    none = prompt_SP[:, :0]
-    yield from causal(prompt_SP, real_SP, none, none.bool())
-    if not bool(prompt_S.all()):
-        own_SQ, real_SQ = spans(start_S[~prompt_S], length_S[~prompt_S])
-        # Documents are numbered in order and each begins with its prompt.
-        document_S = document_L[start_S[~prompt_S]] - document_L[start_S[0]]
-        yield from causal(own_SQ, real_SQ, prompt_SP[document_S], real_SP[document_S])
+    start_D, length_D = start_S[prompt_S], length_S[prompt_S]
+    none = torch.zeros_like(length_D)
+    for some in alike(length_D.tolist(), none.tolist()):
+        own, seen = spans(start_D[some], length_D[some]), spans(start_D[some], none[some])
+        yield from causal(*own, *seen)
+    start_C, length_C = start_S[~prompt_S], length_S[~prompt_S]
+    # Documents are numbered in order and each begins with its prompt.
+    document_C = document_L[start_C] - document_L[:1]
+    for some in alike(length_C.tolist(), length_D[document_C].tolist()):
+        prompts = document_C[some]
+        own, seen = spans(start_C[some], length_C[some]), spans(start_D[prompts], length_D[prompts])
+        yield from causal(*own, *seen)
+
+
+def alike(own_S: Sequence[int], seen_S: Sequence[int]) -> Iterator[list[int]]:
+    """Yield groups of spans to be padded to one another, by their own lengths and those they see.
+
+    In order of length, a span joins the group before it where padding costs less than `CALLS`.
+    """
+    group: list[int] = []
+    longest = (0, 0)
+    for one in sorted(range(len(own_S)), key=lambda i: (own_S[i], seen_S[i])):
+        grown = max(longest[0], own_S[one]), max(longest[1], seen_S[one])
+        padded = (len(group) + 1) * pairs(*grown)
+        if group and padded > len(group) * pairs(*longest) + pairs(own_S[one], seen_S[one]) + CALLS:
+            yield group
+            group, grown = [], (own_S[one], seen_S[one])
+        group.append(one)
+        longest = grown
+    if group:
+        yield group
+
+
+def pairs(own: int, seen: int) -> int:
+    """Return the pairs that a span's block multiplies."""
+    return own * (seen + own)
 
 
 def spans(start_S: Tensor, length_S: Tensor) -> tuple[Tensor, Tensor]:

@@ -1,7 +1,7 @@
 """Log-probabilities of given tokens from hidden states, without all their logits at once.
 
 Logits exist for one chunk of tokens at a time, and are computed again in the backward pass. Those
-of the first chunk are kept: a micro-batch that fits one chunk, as most do, computes none twice.
+of the first tokens are kept: a micro-batch of no more response tokens computes none twice.
 Memory grows with the chunk, not with tokens x vocabulary. On a GPU two fused kernels may stand in
 for ours, where their packages are installed.
 Left out: sharding the vocabulary over devices.
@@ -17,11 +17,16 @@ from torch.autograd.function import once_differentiable
 
 from tuna_exp.errors import ConfigError, nearest
 
-CHUNK = 1024  # tokens whose logits exist at one time: bounds memory, not the result
+CHUNK = 512  # tokens whose logits exist at one time: bounds memory, not the result
+KEPT = 1024  # tokens whose logits wait for the backward pass
 
 
 class HeadLogps(torch.autograd.Function):
-    """log softmax(softcap(h W^T + b)) at one target per token."""
+    """log softmax(softcap(h W^T + b)) at one target per token.
+
+    Products are in the dtype of the hidden states; the weights may be in a wider one, which their
+    gradient then has: many small terms, and their sum over micro-batches, are lost in bfloat16.
+    """
 
     @staticmethod
     def forward(
@@ -32,16 +37,18 @@ class HeadLogps(torch.autograd.Function):
         target_T: Tensor,
         softcap: float | None,
     ) -> Tensor:
-        """Return log-probabilities in nats, (T,), in float32 or wider; all inputs of one dtype."""
-        chosen, normaliser, kept = [], [], None
+        """Return log-probabilities in nats, (T,), in float32 or wider."""
+        weight_VD, bias_V = alike(hidden_TD, weight_VD), alike(hidden_TD, bias_V)
+        chosen, normaliser, kept = [], [], []
         for part in parts(len(target_T)):
             logits = capped(raw_logits(hidden_TD[part], weight_VD, bias_V), softcap)
             wide = logits.to(torch.promote_types(logits.dtype, torch.float32))
             normaliser.append(wide.logsumexp(1))
             chosen.append(wide.gather(1, target_T[part].unsqueeze(1)).squeeze(1))
-            kept = logits if kept is None else kept
+            if part.stop <= KEPT:
+                kept.append(logits)
         normaliser_T = torch.cat(normaliser)
-        ctx.save_for_backward(hidden_TD, weight_VD, bias_V, target_T, normaliser_T, kept)
+        ctx.save_for_backward(hidden_TD, weight_VD, bias_V, target_T, normaliser_T, *kept)
         ctx.softcap = softcap
         return torch.cat(chosen) - normaliser_T
 
@@ -49,28 +56,37 @@ class HeadLogps(torch.autograd.Function):
     @once_differentiable
     def backward(ctx: Any, grad_T: Tensor) -> tuple[Tensor | None, ...]:
         """Return the gradients of hidden_TD, weight_VD and bias_V."""
-        hidden_TD, weight_VD, bias_V, target_T, normaliser_T, kept = ctx.saved_tensors
+        hidden_TD, weight_VD, bias_V, target_T, normaliser_T, *kept = ctx.saved_tensors
         wide = grad_T.dtype
         grad_hidden_TD = torch.empty_like(hidden_TD)
-        # Summed over chunks in the wide dtype: many small terms would be lost in bfloat16.
-        grad_weight_VD = weight_VD.new_zeros(weight_VD.shape, dtype=wide)
-        grad_bias_V = None if bias_V is None else bias_V.new_zeros(bias_V.shape, dtype=wide)
+        _, trains_weight, trains_bias, *_ = ctx.needs_input_grad
+        grad_weight_VD = torch.zeros_like(weight_VD, dtype=wide) if trains_weight else None
+        grad_bias_V = torch.zeros_like(bias_V, dtype=wide) if trains_bias else None
+        # One place for the gradients of all chunks: new memory costs more than filling it.
+        place_TV = grad_T.new_empty(min(CHUNK, len(grad_T)), len(weight_VD))
         for number, part in enumerate(parts(len(target_T))):
-            logits = kept if number == 0 else None
-            if logits is None:
+            if number < len(kept):
+                logits = kept[number]
+            else:
                 logits = capped(raw_logits(hidden_TD[part], weight_VD, bias_V), ctx.softcap)
             where = (normaliser_T[part], target_T[part], grad_T[part])
-            grad_logits = logits_gradient(logits, *where, ctx.softcap)
+            grad_logits = logits_gradient(logits, *where, ctx.softcap, place_TV[: len(logits)])
             grad_hidden_TD[part] = grad_logits @ weight_VD
-            add_product(grad_weight_VD, grad_logits, hidden_TD[part])
+            if grad_weight_VD is not None:
+                add_product(grad_weight_VD, grad_logits, hidden_TD[part])
             if grad_bias_V is not None:
                 grad_bias_V += grad_logits.sum(0, dtype=wide)
         return grad_hidden_TD, grad_weight_VD, grad_bias_V, None, None
 
 
+def alike(hidden_TD: Tensor, weight: Tensor | None) -> Any:
+    """Return weights in the dtype of the hidden states, or None for none."""
+    return None if weight is None else weight.to(hidden_TD.dtype)
+
+
 def parts(tokens: int) -> Iterator[slice]:
     """Yield the chunks of so many tokens."""
-    return (slice(start, start + CHUNK) for start in range(0, tokens, CHUNK))
+    return (slice(start, min(start + CHUNK, tokens)) for start in range(0, tokens, CHUNK))
 
 
 def raw_logits(hidden_TD: Tensor, weight_VD: Tensor, bias_V: Tensor | None) -> Tensor:
@@ -89,11 +105,15 @@ def logits_gradient(
     target_T: Tensor,
     grad_T: Tensor,
     softcap: float | None,
+    place_TV: Tensor,
 ) -> Tensor:
-    """Return d loss / d logits before the cap, (T, V): grad * (one-hot(target) - softmax)."""
+    """Return d loss / d logits before the cap, (T, V): grad * (one-hot(target) - softmax).
+
+    It is computed in `place_TV`, of the dtype of `grad_T`.
+    """
     wide = logits_TV.to(grad_T.dtype)
-    softmax_TV = (wide - normaliser_T.unsqueeze(1)).exp_()
-    gradient_TV = softmax_TV.mul_(-grad_T.unsqueeze(1))
+    torch.sub(wide, normaliser_T.unsqueeze(1), out=place_TV)
+    gradient_TV = place_TV.exp_().mul_(-grad_T.unsqueeze(1))
     gradient_TV.scatter_add_(1, target_T.unsqueeze(1), grad_T.unsqueeze(1))
     if softcap:
         gradient_TV.mul_(1 - (wide / softcap) ** 2)
@@ -137,7 +157,9 @@ def cut_cross_entropy(
         return chunked(hidden_TD, weight_VD, bias_V, target_T, softcap)
     # filter_eps would leave small gradients out.
     options = {"softcap": softcap, "reduction": "none", "filter_eps": None}
-    loss: Tensor = linear_cross_entropy(hidden_TD, weight_VD, target_T, **options)
+    loss: Tensor = linear_cross_entropy(
+        hidden_TD, alike(hidden_TD, weight_VD), target_T, **options
+    )
     return -loss.float()
 
 
@@ -152,6 +174,7 @@ def liger(
     from liger_kernel.transformers.functional import liger_fused_linear_cross_entropy
 
     options = {"softcap": softcap, "reduction": "none", "accum_dtype": torch.float32}
+    weight_VD, bias_V = alike(hidden_TD, weight_VD), alike(hidden_TD, bias_V)
     loss: Tensor = liger_fused_linear_cross_entropy(
         hidden_TD, weight_VD, target_T, bias_V, **options
     )

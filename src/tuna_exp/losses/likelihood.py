@@ -42,9 +42,8 @@ def head_logps(
         device = hidden_TD.device.type
         mixed = torch.is_autocast_enabled(device)
         dtype = torch.get_autocast_dtype(device) if mixed else layer.weight.dtype
-        bias = None if layer.bias is None else layer.bias.to(dtype)
         with torch.autocast(device, enabled=False):
-            return head(hidden_TD.to(dtype), layer.weight.to(dtype), bias, target_T, softcap)
+            return head(hidden_TD.to(dtype), layer.weight, layer.bias, target_T, softcap)
     # A head with adapters or of another kind: the same chunks, differentiated by autograd.
     parts = [
         checkpoint(_chunk_logps, layer, hidden, target, softcap, use_reentrant=False)
