@@ -146,6 +146,7 @@ FROM_SFT = EVERYTHING - {"tokenise instructions", *TEACHER[2:]}
         ("objective.gradient_share_every=0", set()),
         ("objective.checkpoint_minutes=9", set()),
         ("model.gradient_checkpointing=true", set()),
+        ("model.compile=true", set()),
         ("max_refused=0.5", set()),
         ("logger=none", set()),
         ("evaluation.count=9", set()),

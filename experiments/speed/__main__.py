@@ -39,7 +39,7 @@ def suites(shape: str) -> dict[str, Suite]:
     forms = training.forms()
     # Left out where minutes count; `training` has them.
     few = [form for form in forms if form != training.CHECKPOINTED]
-    fewest = [form for form in few if form != "padded"]
+    fewest = [form for form in few if form in ("released", "packed", "shared_prompt")]
     large = {"training": Suite(cases.TRAINING_7B, forms, 5)}
     small = {
         "quick": Suite(cases.QUICK, fewest, 2),

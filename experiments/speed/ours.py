@@ -4,6 +4,7 @@ What is measured is what `stages.train` and `stages.sample` do, without Lightnin
 """
 
 from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from functools import partial
 
@@ -20,30 +21,50 @@ from tuna_exp.llms.decoding import Decoding
 from tuna_exp.llms.hugging_face import HuggingFaceLLM, HuggingFaceSampler
 from tuna_exp.losses.callbacks import Tuna
 from tuna_exp.losses.likelihood import mle_loss, summed_logps, token_logps
+from tuna_exp.memory import kept_memory
+from tuna_exp.models.compiling import compile_layers
 from tuna_exp.models.sources import ModelSource
 from tuna_exp.records import Candidate, Instruction
 
-POSITIONS = 4096  # batching.micro_batch_positions as conf/batching has it
+COMPILED = "+compile"
+POSITIONS = 2048  # batching.micro_batch_positions as conf/batching has it
 _RANKING = Tuna("gap_mean", margin=0.1, length_exponent=1.0)
 
 
-def layouts() -> list[str]:
-    """Return the names of the layouts there are."""
-    return list(LAYOUTS)
+def forms() -> list[str]:
+    """Return the layouts there are, and the default one with compiled layers."""
+    return [*LAYOUTS, f"shared_prompt{COMPILED}"]
+
+
+def layout_of(form: str) -> str | None:
+    """Return the layout of a form of ours, None for other forms."""
+    layout = form.removesuffix(COMPILED)
+    return layout if layout in LAYOUTS else None
 
 
 def prepare(model: PreTrainedModel, form: str) -> None:
-    """Set a model's attention as training in this form does; transformers' own for other forms.
+    """Set a model up as training in this form does; as transformers has it for other forms.
 
     Raises RuntimeError where the model cannot be trained in the layout.
     """
     model.set_attn_implementation("sdpa")
-    if form in LAYOUTS and choose_layout(form, model) != form:
-        raise RuntimeError(f"{model.config.model_type} cannot be trained with batching={form}")
+    layout = layout_of(form)
+    if layout and choose_layout(layout, model) != layout:
+        raise RuntimeError(f"{model.config.model_type} cannot be trained with batching={layout}")
+    for module in model.modules():
+        module._compiled_call_impl = None  # what an earlier form in this process compiled
+    if form.endswith(COMPILED):
+        compile_layers(model)
 
 
-def micro_batches(examples: list[TokenizedExample], layout: str) -> Iterator[RankedBatch]:
+def memory(form: str) -> AbstractContextManager[None]:
+    """Return how memory is kept during a step: as a stage does for forms of ours."""
+    return kept_memory() if layout_of(form) else nullcontext()
+
+
+def micro_batches(examples: list[TokenizedExample], form: str) -> Iterator[RankedBatch]:
     """Yield the micro-batches of one optimizer step on these examples."""
+    layout = form.removesuffix(COMPILED)
     order = Order(len(examples), accumulate=1, devices=1, epochs=1, seed=0)
     sizes = LAYOUTS[layout].sizes(examples)
     order = replace(order, accumulate=fewest_micro_batches(sizes, order, POSITIONS))

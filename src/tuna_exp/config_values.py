@@ -77,6 +77,7 @@ RULES: Mapping[str, Any] = {
     "attn_implementation": Words,
     "trust_remote_code": bool,
     "gradient_checkpointing": bool,
+    "compile": bool,
     "hidden_size": Positive,
     "layers": Positive,
     "heads": Positive,

@@ -111,8 +111,11 @@ def check_library_parts(config: DictConfig) -> None:
     import torch
 
     from tuna_exp.losses.head import check_head
+    from tuna_exp.models.compiling import check_compiler
 
     check_head(config.objective.head)
+    if config.model.compile:
+        check_compiler()
     weight = torch.nn.Parameter(torch.zeros(1))
     trials: dict[str, Callable[[], Any]] = {
         "trainer": lambda: call(config.trainer, logger=False, enable_checkpointing=False),

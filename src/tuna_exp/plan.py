@@ -17,6 +17,7 @@ from typing import Any
 
 from tuna_exp.durable import DISK_FULL, disk_failures
 from tuna_exp.errors import ConfigError
+from tuna_exp.memory import kept_memory
 from tuna_exp.progress import Bar, Display
 from tuna_exp.store import SCRATCH, Artifact, Store
 from tuna_exp.unfinished import Notebook
@@ -215,6 +216,6 @@ def _build(step: Step, store: Store, inputs: Mapping[str, Path], display: Displa
             return artifact
         folder = store.begin(step)
         with display.step(step.label, step.work) as bar:
-            with disk_failures(folder, DISK_FULL), Notebook(folder).attempt():
+            with disk_failures(folder, DISK_FULL), Notebook(folder).attempt(), kept_memory():
                 step.run(Workspace(folder, inputs, bar))
             return store.commit(step)

@@ -21,12 +21,14 @@ def model(tiny_folder: object) -> PreTrainedModel:
     return load_model(TinyModel().resolve())
 
 
-@pytest.mark.parametrize("layout", ours.layouts())
-def test_the_released_form_has_our_loss_and_gradients(model: PreTrainedModel, layout: str) -> None:
+@pytest.mark.parametrize("form", ours.forms())
+def test_the_released_form_has_our_loss_and_gradients(model: PreTrainedModel, form: str) -> None:
+    ours.prepare(model, "released")
     examples = lengths.batch(CASE, 0, model.config.vocab_size)
     expected = released.loss(model, examples)
     wanted = torch.autograd.grad(expected, list(model.parameters()))
-    shares = [ours.loss_share(model, batch) for batch in ours.micro_batches(examples, layout)]
+    ours.prepare(model, form)
+    shares = [ours.loss_share(model, batch) for batch in ours.micro_batches(examples, form)]
     found = torch.autograd.grad(torch.stack(shares).sum(), list(model.parameters()))
     assert sum(share.item() for share in shares) == pytest.approx(expected.item(), rel=1e-5)
     for ours_, theirs in zip(found, wanted, strict=True):

@@ -27,6 +27,7 @@ def student(tiny_folder: Path) -> Student:
         "sdpa",
         False,
         False,
+        False,
         None,
         HuggingFaceSampler("float32", "sdpa"),
     )

@@ -199,9 +199,14 @@ def test_bf16_mixed_trains_float32_weights(
     assert {value.dtype for value in made} == {torch.float32}
 
 
+@pytest.mark.parametrize("thrifty", [{"gradient_checkpointing": True}, {"compile": True}])
 @pytest.mark.parametrize("lora", [None, Lora(rank=2)])
-def test_gradient_checkpointing_gives_the_same_gradients(
-    lora: Lora | None, student: Student, instructions: list[Instruction], make_work: MakeWork
+def test_checkpointing_and_compiling_give_the_same_gradients(
+    thrifty: dict[str, Any],
+    lora: Lora | None,
+    student: Student,
+    instructions: list[Instruction],
+    make_work: MakeWork,
 ) -> None:
     """Gradients are what plain gradient descent at rate 1 moves the weights by."""
     descent: dict[str, Any] = {
@@ -210,13 +215,12 @@ def test_gradient_checkpointing_gives_the_same_gradients(
         "head": "chunked",
     }
     made = []
-    for saving in (False, True):
-        work = make_work(str(saving))
+    for options in ({}, thrifty):
+        work = make_work("".join(options))
         run = replace(training(), objective=partial(SFTModule, **descent))
-        thrifty = replace(student, gradient_checkpointing=saving, lora=lora)
-        train_sft(run, thrifty, instructions, work)
+        train_sft(run, replace(student, **options, lora=lora), instructions, work)
         made.append(weights(work.folder / CHECKPOINT))
-    torch.testing.assert_close(made[0], made[1], rtol=1e-5, atol=1e-7)
+    torch.testing.assert_close(made[0], made[1], rtol=1e-5, atol=1e-6)
 
 
 class Stop(Callback):

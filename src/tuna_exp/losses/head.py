@@ -157,9 +157,7 @@ def cut_cross_entropy(
         return chunked(hidden_TD, weight_VD, bias_V, target_T, softcap)
     # filter_eps would leave small gradients out.
     options = {"softcap": softcap, "reduction": "none", "filter_eps": None}
-    loss: Tensor = linear_cross_entropy(
-        hidden_TD, alike(hidden_TD, weight_VD), target_T, **options
-    )
+    loss: Tensor = linear_cross_entropy(hidden_TD, alike(hidden_TD, weight_VD), target_T, **options)
     return -loss.float()
 
 

@@ -7,6 +7,7 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from tuna_exp.llms.base import Sampler
 from tuna_exp.llms.hugging_face import HuggingFaceLLM
+from tuna_exp.models.compiling import compile_layers
 from tuna_exp.models.loading import load_model, load_tokenizer
 from tuna_exp.models.lora import Lora
 from tuna_exp.models.prompts import PromptEncoder
@@ -42,6 +43,7 @@ class Student:
     attn_implementation: str
     trust_remote_code: bool
     gradient_checkpointing: bool
+    compile: bool
     lora: Lora | None
     sampler: Sampler
 
@@ -59,6 +61,11 @@ class Student:
         if self.gradient_checkpointing:
             model.gradient_checkpointing_enable({"use_reentrant": False})
         return model
+
+    def compiled(self, model: PreTrainedModel) -> None:
+        """Compile the layers of a model that is ready for training, where that is asked for."""
+        if self.compile:
+            compile_layers(model)
 
     def adapted(self, model: PreTrainedModel) -> PreTrainedModel:
         """Return the model with low-rank adapters, or the model itself for full fine-tuning."""

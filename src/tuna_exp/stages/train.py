@@ -79,6 +79,7 @@ def _train(training: Training, student: Student, start: Path, work: Workspace) -
         budget = training.batching.micro_batch_positions
         examples.reference_logps = reference_logps(model, examples, layout, budget)
     module = training.objective(model=student.adapted(model))
+    student.compiled(model)
     _fit(training, module, examples, layout, work)
     # The module's model and not `model`: adapters were put into that one in place.
     module.model.set_attn_implementation(student.attn_implementation)
