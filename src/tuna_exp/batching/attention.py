@@ -24,7 +24,7 @@ from tuna_exp.batching.batch import RankedBatch
 BLOCKS = "tuna_blocks"
 FLEX = "flex_attention"
 # Queries of one block: a long causal prompt is cut, so that less of its upper half is computed.
-QUERIES = 256
+QUERIES = 128
 # Pairs that a block of its own is worth: its calls take as long as these do.
 CALLS = 2**13
 # Scores kept for the backward pass by one block of one layer; above it they are computed again.
