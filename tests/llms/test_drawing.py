@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import chisquare
 
+from tuna_exp.errors import DataError
 from tuna_exp.llms.decoding import Decoding
 from tuna_exp.llms.drawing import BLOCK, HEAD, draw, keep_likely, nucleus, pick, uniform_numbers
 
@@ -20,6 +21,16 @@ def test_pick_follows_the_distribution() -> None:
     assert counts[1] == 0
     kept = [0, 2, 3, 4]
     assert chisquare(counts[kept].numpy(), 20_000 * share[kept].numpy()).pvalue > 1e-3
+
+
+@pytest.mark.parametrize("broken", [float("nan"), float("inf")])
+def test_logits_that_are_no_numbers_are_told(broken: float) -> None:
+    """One broken entry makes the sum over its row no number; other rows cannot hide it."""
+    logits = torch.zeros(2, BLOCK + 1)
+    logits[1, 3] = broken
+    greedy = Decoding(responses=1, temperature=0.0, top_p=1.0, top_k=0, max_new_tokens=1)
+    with pytest.raises(DataError, match="no numbers.*Cure: a lower learning rate"):
+        draw(logits, greedy, torch.zeros(2, dtype=torch.float64))
 
 
 @given(

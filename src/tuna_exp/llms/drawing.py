@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
+from tuna_exp.errors import DataError
+
 if TYPE_CHECKING:
     from tuna_exp.llms.decoding import Decoding
 
@@ -28,13 +30,20 @@ def uniform_numbers(key: str, count: int) -> list[float]:
 def draw(logits_RV: Tensor, decoding: "Decoding", uniform_R: Tensor) -> tuple[Tensor, Tensor]:
     """Draw one token per row with its random number, uniform_R (R,) in [0, 1), float64.
 
-    Returns the tokens and their log-probabilities in nats at temperature 1, both (R,).
+    Returns the tokens and their log-probabilities in nats at temperature 1, both (R,). Raises
+    DataError for logits that are no numbers.
     """
     # Below the highest logit, which changes no probability and keeps exp from overflowing.
     logits_RV = logits_RV.float()
     below_RV = logits_RV - logits_RV.amax(1, keepdim=True)
     weight_RV = below_RV.exp()
     log_total_R = weight_RV.sum(1).log()
+    if bool(log_total_R.isnan().any()):
+        raise DataError(
+            "the model gives no numbers for the next token (NaN or infinity): its training diverged "
+            "or its precision overflows. Cure: a lower learning rate (objective.sft.learning_rate, "
+            "tuna_p, tuna_c), or sampler.dtype=float32."
+        )
     if decoding.temperature == 0:
         token_R = below_RV.argmax(1)
     elif decoding.temperature == 1 and decoding.top_k == 0 and decoding.top_p == 1:
