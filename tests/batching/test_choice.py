@@ -50,6 +50,13 @@ def test_every_layout_suits_a_llama(layout: str, model: PreTrainedModel) -> None
     assert model.config._attn_implementation == ("sdpa" if layout == "padded" else BLOCKS)
 
 
+def test_attention_with_dropout_is_left_to_the_model() -> None:
+    """Blocks of ours drop nothing out, and would train another model without a word."""
+    model = made("llama", attention_dropout=0.1)
+    assert choose_layout("shared_prompt", model) == "shared_prompt"
+    assert model.config._attn_implementation == "sdpa"
+
+
 @pytest.mark.parametrize("kind", ["llama", "qwen2", "qwen3", "olmo2", "granite", "phi3", "gemma"])
 def test_architectures_that_share(kind: str, warned: pytest.LogCaptureFixture) -> None:
     extra = {"head_dim": 8} if kind in ("qwen3", "gemma") else {}

@@ -34,10 +34,13 @@ def choose_layout(wanted: str, model: PreTrainedModel) -> str:
     reason = supports_prompt_sharing(model.config)
     if reason is None:
         plain: Any = model.config._attn_implementation
-        for attention in (BLOCKS, plain):
+        # Neither our blocks nor the GPU's kernel drop attention out.
+        drops = getattr(model.config.get_text_config(), "attention_dropout", 0.0)
+        for attention in (plain,) if drops else (BLOCKS, plain):
             reason = set_attention(model, attention) or differs(model, wanted, plain)
             if reason is None:
-                _faster_on_gpu(model)
+                if not drops:
+                    _faster_on_gpu(model)
                 return wanted
         model.set_attn_implementation(plain)
     log.warning(
