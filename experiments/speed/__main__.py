@@ -38,8 +38,8 @@ def suites(shape: str) -> dict[str, Suite]:
     """Return the suites by name; a 7B-shaped model has lengths of its own and draws no answers."""
     forms = training.forms()
     # Left out where minutes count; `training` has them.
-    few = [form for form in forms if form != training.CHECKPOINTED]
-    fewest = [form for form in few if form in ("released", "packed", "shared_prompt")]
+    few = [form for form in forms if "+" not in form]
+    fewest = [form for form in few if form != "padded"]
     large = {"training": Suite(cases.TRAINING_7B, forms, 5)}
     small = {
         "quick": Suite(cases.QUICK, fewest, 2),

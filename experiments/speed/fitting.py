@@ -17,7 +17,7 @@ from transformers import PretrainedConfig
 
 from experiments.speed import ours
 from experiments.speed.cases import Precision
-from experiments.speed.training import CHECKPOINTED, RELEASED
+from experiments.speed.training import ACCUMULATED, AT_ONCE, CHECKPOINTED, RELEASED
 from tuna_exp.batching.batch import TokenizedExample
 from tuna_exp.losses.head import CHUNK
 
@@ -40,10 +40,11 @@ def step_bytes(
     text: Any = config.get_text_config()
     factor = UNDER_AUTOCAST if precision == "bf16" else 1.0
     layer = factor * FLOAT * layer_floats(text)
-    rows = sum(len(e.responses) for e in examples)
+    some = examples[:AT_ONCE] if form == ACCUMULATED else examples
+    rows = sum(len(e.responses) for e in some)
     positions = rows * max(len(e.prompt) + max(map(len, e.responses)) for e in examples)
     logits = FLOAT * text.vocab_size
-    if form == RELEASED:
+    if form in (RELEASED, ACCUMULATED):
         each = text.num_hidden_layers * layer + LOGITS_RELEASED * logits
         return int(positions * each)
     if form == CHECKPOINTED:

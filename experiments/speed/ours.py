@@ -26,19 +26,19 @@ from tuna_exp.models.compiling import compile_layers
 from tuna_exp.models.sources import ModelSource
 from tuna_exp.records import Candidate, Instruction
 
-COMPILED = "+compile"
-POSITIONS = 2048  # batching.micro_batch_positions as conf/batching has it
+COMPILED, SMALL = "+compile", "+small"
+POSITIONS, SMALL_POSITIONS = 2048, 512  # batching.micro_batch_positions: conf/batching, `SMALL`
 _RANKING = Tuna("gap_mean", margin=0.1, length_exponent=1.0)
 
 
 def forms() -> list[str]:
-    """Return the layouts there are, and the default one with compiled layers."""
-    return [*LAYOUTS, f"shared_prompt{COMPILED}"]
+    """Return the layouts there are, and the default one as it takes less memory."""
+    return [*LAYOUTS, f"shared_prompt{COMPILED}", f"shared_prompt{COMPILED}{SMALL}"]
 
 
 def layout_of(form: str) -> str | None:
     """Return the layout of a form of ours, None for other forms."""
-    layout = form.removesuffix(COMPILED)
+    layout = form.partition("+")[0]
     return layout if layout in LAYOUTS else None
 
 
@@ -53,7 +53,7 @@ def prepare(model: PreTrainedModel, form: str) -> None:
         raise RuntimeError(f"{model.config.model_type} cannot be trained with batching={layout}")
     for module in model.modules():
         module._compiled_call_impl = None  # what an earlier form in this process compiled
-    if form.endswith(COMPILED):
+    if COMPILED in form:
         compile_layers(model)
 
 
@@ -64,10 +64,11 @@ def memory(form: str) -> AbstractContextManager[None]:
 
 def micro_batches(examples: list[TokenizedExample], form: str) -> Iterator[RankedBatch]:
     """Yield the micro-batches of one optimizer step on these examples."""
-    layout = form.removesuffix(COMPILED)
+    layout = form.partition("+")[0]
+    budget = SMALL_POSITIONS if form.endswith(SMALL) else POSITIONS
     order = Order(len(examples), accumulate=1, devices=1, epochs=1, seed=0)
     sizes = LAYOUTS[layout].sizes(examples)
-    order = replace(order, accumulate=fewest_micro_batches(sizes, order, POSITIONS))
+    order = replace(order, accumulate=fewest_micro_batches(sizes, order, budget))
     totals = StepTotals.of(examples)
     for part in order.micro_batches(list(range(len(examples))), sizes)[0]:
         yield collate([examples[i] for i in part], layout, totals)

@@ -5,6 +5,8 @@ the logits of all positions; a float32 log-softmax over the whole vocabulary, of
 entries are gathered. Left out: the original response that the released batches hold besides.
 """
 
+from collections.abc import Iterator
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -28,16 +30,32 @@ def tensors(examples: list[TokenizedExample]) -> tuple[Tensor, Tensor, Tensor]:
     return ids_RL, mask_RL, labels_RL
 
 
+def shares(
+    model: PreTrainedModel, examples: list[TokenizedExample], at_once: int
+) -> Iterator[Tensor]:
+    """Yield the scalar loss of a batch in shares of `at_once` examples, which add up to it.
+
+    All examples have K responses, best first; all rows are padded to the longest of the batch.
+    """
+    padded = [t.to(model.device) for t in tensors(examples)]
+    total = (padded[2][:, 1:] != IGNORED).sum()
+    rows = at_once * len(examples[0].responses)
+    for ids_RL, mask_RL, labels_RL in zip(*(t.split(rows) for t in padded), strict=True):
+        logits_RLV = model(input_ids=ids_RL, attention_mask=mask_RL, use_cache=False).logits
+        logp_RLV = F.log_softmax(logits_RLV[:, :-1], dim=-1, dtype=torch.float32)
+        labels_RL = labels_RL[:, 1:]
+        present_RL = labels_RL != IGNORED
+        logp_RL = logp_RLV.gather(2, labels_RL.clamp(min=0).unsqueeze(2)).squeeze(2) * present_RL
+        score_BK = (logp_RL.sum(1) / present_RL.sum(1)).view(-1, len(examples[0].responses))
+        share = ranking(score_BK) * len(score_BK) / len(examples) - logp_RL.sum() / total
+        # Else these would wait here, unused, through the backward pass.
+        del logits_RLV, logp_RLV
+        yield share
+
+
 def loss(model: PreTrainedModel, examples: list[TokenizedExample]) -> Tensor:
-    """Return the scalar loss of a batch whose examples all have K responses, best first."""
-    ids_RL, mask_RL, labels_RL = (t.to(model.device) for t in tensors(examples))
-    logits_RLV = model(input_ids=ids_RL, attention_mask=mask_RL, use_cache=False).logits
-    logp_RLV = F.log_softmax(logits_RLV[:, :-1], dim=-1, dtype=torch.float32)
-    labels_RL = labels_RL[:, 1:]
-    present_RL = labels_RL != IGNORED
-    logp_RL = logp_RLV.gather(2, labels_RL.clamp(min=0).unsqueeze(2)).squeeze(2) * present_RL
-    score_BK = (logp_RL.sum(1) / present_RL.sum(1)).view(len(examples), -1)
-    return ranking(score_BK) - logp_RL.sum() / present_RL.sum()
+    """Return the scalar loss of a batch in one forward pass."""
+    return next(shares(model, examples, len(examples)))
 
 
 def ranking(score_BK: Tensor) -> Tensor:

@@ -22,7 +22,7 @@ from experiments.speed.results import (
     utilisation,
 )
 from experiments.speed.sampling import FORMS, OURS
-from experiments.speed.training import CHECKPOINTED, RELEASED
+from experiments.speed.training import RELEASED, THEIRS
 
 STEP_COLUMNS = (
     "case",
@@ -34,6 +34,7 @@ STEP_COLUMNS = (
     "of GEMM peak %",
     "memory MiB",
     "x faster than released",
+    "x faster than +accumulation",
     "x faster than +checkpointing",
     "x less memory",
     "loss, gradients off by",
@@ -65,7 +66,7 @@ def rows(report: Report) -> Iterator[Row]:
 
 def step_row(found: CaseResult, variant: Variant) -> Row:
     """Return the cells of one form of a training step in one precision."""
-    faster = [against(found, variant, form, seconds) for form in (RELEASED, CHECKPOINTED)]
+    faster = [against(found, variant, form, seconds) for form in THEIRS]
     return [
         found.case.name,
         variant.form,
@@ -130,8 +131,8 @@ def sentences(report: Report) -> Iterator[str]:
 def step_sentences(found: CaseResult) -> Iterator[str]:
     """Say how each form compares with the released one, or with what of it was measured."""
     for variant in found.variants:
-        measured = [f for f in (RELEASED, CHECKPOINTED) if found.variant(f, variant.precision)]
-        if not measured or not variant.rounds or variant.form in (RELEASED, CHECKPOINTED):
+        measured = [f for f in THEIRS if found.variant(f, variant.precision)]
+        if not measured or not variant.rounds or variant.form in THEIRS:
             continue
         where = f"({variant.precision}, {found.case.words})"
         faster = against(found, variant, measured[0], seconds)

@@ -22,13 +22,16 @@ from experiments.speed.protocol import Answer
 from tuna_exp.batching.batch import TokenizedExample
 
 RELEASED = "released"
+ACCUMULATED = "released+accumulation"
 CHECKPOINTED = "released+checkpointing"
+THEIRS = (RELEASED, ACCUMULATED, CHECKPOINTED)
+AT_ONCE = 2  # examples of an accumulated micro-batch
 WARM_UP = Case(name="warm-up", profile="even", prompts=2, responses=2, scale=0.1)
 
 
 def forms() -> list[str]:
     """Return the forms of a training step in the order they are shown."""
-    return [RELEASED, CHECKPOINTED, *ours.forms()]
+    return [*THEIRS, *ours.forms()]
 
 
 class Subject:
@@ -89,7 +92,7 @@ class Subject:
     def _prepare(self, form: str, precision: Precision) -> None:
         """Set the model up for a form; what is compiled is so before anything is measured."""
         ours.prepare(self.model, form)
-        if form.endswith(ours.COMPILED) and precision not in self.compiled:
+        if ours.COMPILED in form and precision not in self.compiled:
             self._accumulate(form, self.examples(WARM_UP, 0), precision)
             self.optimizer.zero_grad()
             self.compiled.add(precision)
@@ -122,11 +125,17 @@ class Subject:
         self, form: str, examples: list[TokenizedExample], precision: Precision
     ) -> Iterator[tuple[Tensor, Work]]:
         """Yield the loss of every micro-batch and what it computes."""
-        if form in (RELEASED, CHECKPOINTED):
-            with self._autocast(precision):
-                share = released.loss(self.model, examples)
-            yield share, counting.released_work(examples)
-            return
+        if form in THEIRS:
+            work = counting.released_work(examples)
+            at_once = AT_ONCE if form == ACCUMULATED else len(examples)
+            parts = released.shares(self.model, examples, at_once)
+            while True:
+                with self._autocast(precision):
+                    share = next(parts, None)
+                if share is None:
+                    return
+                yield share, work
+                work = Work()
         for batch in ours.micro_batches(examples, form):
             # Counted before the batch moves to the device.
             work = counting.our_work(batch)

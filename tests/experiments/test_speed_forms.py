@@ -35,6 +35,15 @@ def test_the_released_form_has_our_loss_and_gradients(model: PreTrainedModel, fo
         torch.testing.assert_close(ours_, theirs, rtol=1e-3, atol=1e-6)
 
 
+@pytest.mark.parametrize("at_once", [1, 2])
+def test_shares_add_up_to_the_released_loss(model: PreTrainedModel, at_once: int) -> None:
+    ours.prepare(model, "released")
+    examples = lengths.batch(CASE, 0, model.config.vocab_size)
+    shares = [share.item() for share in released.shares(model, examples, at_once)]
+    assert len(shares) == -(-len(examples) // at_once)
+    assert sum(shares) == pytest.approx(released.loss(model, examples).item(), rel=1e-5)
+
+
 def test_the_released_ranking_term_by_hand() -> None:
     """Gap 1: (0.5 - 0 + 0.1) and (-1 - 0.5 + 0.1 < 0): mean 0.3. Gap 2: -1 - 0 + 0.2 < 0: 0."""
     assert released.ranking(torch.tensor([[0.0, 0.5, -1.0]])).item() == pytest.approx(0.3)
