@@ -41,8 +41,8 @@ def draw(logits_RV: Tensor, decoding: "Decoding", uniform_R: Tensor) -> tuple[Te
     if bool(log_total_R.isnan().any()):
         raise DataError(
             "the model gives no numbers for the next token (NaN or infinity): its training "
-            "diverged or its precision overflows. Cure: a lower learning rate (objective.sft.learning_rate, "
-            "tuna_p, tuna_c), or sampler.dtype=float32."
+            "diverged or its precision overflows. Cure: a lower learning rate "
+            "(objective.sft.learning_rate, tuna_p, tuna_c), or sampler.dtype=float32."
         )
     if decoding.temperature == 0:
         token_R = below_RV.argmax(1)
