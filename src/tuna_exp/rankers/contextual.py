@@ -149,19 +149,17 @@ class ContextualRanker:
 
     def _ask(self, asked: list[Question]) -> list[Outcome]:
         if self.answer == "first_token":
-            return [self._by_letter(question) for question in asked]
+            return self._by_letter(asked)
         tasks = [question.task for question in asked]
         replies = self._open_judge.answer(tasks, self.decoding, self.seed)
         return [outcome(q, reply[0]) for q, reply in zip(asked, replies, strict=True)]
 
-    def _by_letter(self, question: Question) -> RankedExample:
-        options = [f" {letter}" for letter in ascii_uppercase[: len(question.texts)]]
-        scores = self._open_judge.choose([question.task], ANSWER_BEGINS, options)[0]
-        raw = " ".join(
-            f"{letter.strip()}:{score:.4f}" for letter, score in zip(options, scores, strict=True)
-        )
-        usage = Usage(read=question.tokens)
-        return RankedExample.from_scores(question.instruction, question.texts, scores, raw, usage)
+    def _by_letter(self, asked: list[Question]) -> list[Outcome]:
+        most = max(len(question.texts) for question in asked)
+        options = [f" {letter}" for letter in ascii_uppercase[:most]]
+        chosen = self._open_judge.choose([q.task for q in asked], ANSWER_BEGINS, options)
+        # A set with fewer responses takes the first letters: each has a probability of its own.
+        return [by_letter(q, some[: len(q.texts)]) for q, some in zip(asked, chosen, strict=True)]
 
 
 def prompt(instruction: Instruction, texts: list[str], answer: str) -> Instruction:
@@ -173,6 +171,13 @@ def prompt(instruction: Instruction, texts: list[str], answer: str) -> Instructi
     ask = REASONED.format(example=" > ".join(reversed(letters))) if answer == "text" else DIRECT
     words = TASK.format(instruction=instruction.text, responses=listed) + ask
     return Instruction(id=f"judge/{instruction.id}", instruction=words)
+
+
+def by_letter(question: Question, scores: list[float]) -> RankedExample:
+    """Order a set by the log-probability of each response's letter."""
+    raw = " ".join(f"{a}:{score:.4f}" for a, score in zip(ascii_uppercase, scores, strict=False))
+    usage = Usage(read=question.tokens)
+    return RankedExample.from_scores(question.instruction, question.texts, scores, raw, usage)
 
 
 def outcome(question: Question, reply: Candidate) -> Outcome:
