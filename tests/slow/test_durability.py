@@ -15,7 +15,7 @@ from tuna_exp.store import Store
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 COMMAND = [sys.executable, "-m", "tuna_exp", "experiment=tiny"]
 CHAOS = Path(__file__).with_name("chaos.py")
-STEPS = 18
+STEPS = 22
 ROUNDS = 10
 
 

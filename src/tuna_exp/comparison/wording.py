@@ -149,8 +149,10 @@ def _resolution(comparison: Comparison) -> str:
     halves = [(interval.high - interval.low) / 2 for interval in known if interval.known]
     if not halves:
         return ""
+    points = max(round(100 * max(halves)), 1)
     return (
-        f"With {known[0].items} items a difference below about {100 * max(halves):.0f} points "
+        f"With {known[0].items} items a difference below about {points} "
+        f"point{'s' * (points > 1)} "
         'cannot be seen; "not told apart" does not mean equal.'
     )
 
