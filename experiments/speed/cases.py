@@ -110,5 +110,5 @@ GROWTH = (
 )
 
 SAMPLING = (
-    SamplingCase(name="questions-64x4", prompts=64, responses=4, max_new_tokens=128, batch_size=16),
+    SamplingCase(name="questions-64x4", prompts=64, responses=4, max_new_tokens=128, batch_size=64),
 )

@@ -21,6 +21,7 @@ from tuna_exp.records import Instruction
 OURS = "ours"
 AT_ONCE = "generate"
 IN_BATCHES = "generate in batches"
+BATCH = 16  # prompts of one call
 FORMS = (AT_ONCE, IN_BATCHES, OURS)
 
 
@@ -65,7 +66,7 @@ class Sampler:
             drawn = ours.sample(self.llm, asked, decoding, case.batch_size, seed)
             return sum(len(c.token_ids) for candidates in drawn for c in candidates)
         torch.manual_seed(seed)
-        size = case.prompts if form == AT_ONCE else case.batch_size
+        size = case.prompts if form == AT_ONCE else BATCH
         starts = range(0, len(asked), size)
         return sum(self._generate(asked[i : i + size], case) for i in starts)
 
