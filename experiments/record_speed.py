@@ -10,7 +10,7 @@ from pathlib import Path
 
 from experiments.record import ROOT, inserted
 from experiments.speed import ours, table
-from experiments.speed.cases import Case
+from experiments.speed.cases import Case, Precision
 from experiments.speed.results import CaseResult, Ratio, Report, memory, seconds
 from experiments.speed.training import ACCUMULATED, RELEASED
 
@@ -43,10 +43,10 @@ def rows(found: CaseResult) -> Iterator[list[str]]:
             yield [case.words, OTHERS[other], precision, *cells]
 
 
-def cell(found: CaseResult, form: str, precision: str, other: str) -> str:
+def cell(found: CaseResult, form: str, precision: Precision, other: str) -> str:
     """Return how much faster a form is, and how much less memory it takes where that compares."""
-    variant = next((v for v in found.variants if (v.form, v.precision) == (form, precision)), None)
-    if variant is None or not variant.rounds:
+    variant = found.variant(form, precision)
+    if variant is None:
         return table.NOTHING
     faster = times(table.against(found, variant, other, seconds))
     if other != RELEASED:

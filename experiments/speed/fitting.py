@@ -1,14 +1,14 @@
 """Whether a form's step fits into memory, estimated before it is tried.
 
 On a CPU a step that does not fit ends in the kernel killing some process; it is left out instead,
-and the reason stands in the table. On a GPU, where it ends in an
-error, every step is tried. Bytes per position of a Llama block that autograd keeps:
+and the reason stands in the table. On a GPU, where it ends in an error, every step is tried. Bytes per position of a Llama block that autograd keeps:
 
     layers * (10 D + 2 kv + 4 I) floats of 4 bytes in fp32, 0.75 of that under autocast
 
 with D the width, kv the width of keys, I that of the feed-forward part; checkpointing keeps D per
 layer and one whole layer. All logits exist 4.5 times in float32 in the released form (logits,
-log-softmax, two gradients and a shifted one on the way), a chunk of ours 3 times.
+log-softmax, two gradients and a shifted one on the way). Of ours those of the first `KEPT` tokens
+wait, and a chunk exists twice besides: shifted, and as gradient.
 """
 
 from typing import Any
@@ -19,12 +19,12 @@ from experiments.speed import ours
 from experiments.speed.cases import Precision
 from experiments.speed.training import ACCUMULATED, AT_ONCE, CHECKPOINTED, RELEASED
 from tuna_exp.batching.batch import TokenizedExample
-from tuna_exp.losses.head import CHUNK
+from tuna_exp.losses.head import CHUNK, KEPT
 
 MARGIN = 0.9  # of the free memory that may be planned with
 FLOAT = 4
 UNDER_AUTOCAST = 0.75
-LOGITS_RELEASED, LOGITS_OURS = 4.5, 3.0
+LOGITS_RELEASED = 4.5
 PROCESS_BYTES = 600 * 2**20  # Python with its libraries
 
 
@@ -52,8 +52,9 @@ def step_bytes(
         return int(positions * (kept + layer + LOGITS_RELEASED * logits))
     batches = list(ours.micro_batches(examples, form))
     held = max(batch.positions for batch in batches)
-    chunk = min(CHUNK, max(len(batch.target_T) for batch in batches))
-    return int(held * text.num_hidden_layers * layer + chunk * LOGITS_OURS * logits)
+    tokens = max(len(batch.target_T) for batch in batches)
+    rows = min(KEPT, tokens) + 2 * min(CHUNK, tokens)
+    return int(held * text.num_hidden_layers * layer + rows * logits)
 
 
 def layer_floats(text: Any) -> int:

@@ -17,7 +17,7 @@ from transformers import PreTrainedModel
 
 from experiments.speed import lengths, models, ours, released
 from experiments.speed.cases import QUICK, Case
-from experiments.speed.training import RELEASED
+from experiments.speed.training import RELEASED, relative_error
 from tuna_exp.batching.batch import TokenizedExample
 
 RESULT = Path(__file__).parent / "results/rounding.json"
@@ -40,19 +40,16 @@ def gradients(model: PreTrainedModel, form: str, examples: list[TokenizedExample
     return {name: p.grad.double() for name, p in named if p.grad is not None}
 
 
-def distance(some: Gradients, exact: Gradients) -> float:
-    """Return |g - g'| / |g'| over all weights together."""
-    off = sum(float((some[name] - exact[name]).square().sum()) for name in exact)
-    return float((off / sum(float(g.square().sum()) for g in exact.values())) ** 0.5)
-
-
 def measure(case: Case) -> dict[str, float]:
     """Return each form's distance from float64 on a case."""
     model = models.load("smollm2", None, "cpu")
     examples = lengths.batch(case, 0, model.config.vocab_size)
     found = {form: gradients(model, form, examples) for form in FORMS}
     exact = gradients(model.double(), EXACT, examples)
-    return {form: distance(some, exact) for form, some in found.items()}
+    return {
+        form: relative_error((some[name], exact[name]) for name in exact)
+        for form, some in found.items()
+    }
 
 
 def main() -> None:

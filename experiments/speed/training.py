@@ -5,7 +5,7 @@ computes the same step.
 """
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any
@@ -101,7 +101,8 @@ class Subject:
         """Return how far the gradients are from those kept, or keep them as the first."""
         named = {n: p.grad for n, p in self.model.named_parameters() if p.grad is not None}
         if reference.exists():
-            return relative_error(named, reference)
+            with safe_open(reference, "pt") as kept:
+                return relative_error((g.cpu(), kept.get_tensor(n)) for n, g in named.items())
         save_file(named, reference)
         return None
 
@@ -158,12 +159,14 @@ class Subject:
             self.optimizer.zero_grad()
 
 
-def relative_error(gradients: dict[str, Tensor], reference: Path) -> float:
-    """Return |g - g_ref| / |g_ref| over all weights together, Euclidean norms in float64."""
+def relative_error(pairs: Iterable[tuple[Tensor, Tensor]]) -> float:
+    """Return |g - g'| / |g'| over all weights together, Euclidean norms in float64.
+
+    `pairs` holds the two gradients g and g' of each weight.
+    """
     off = norm = 0.0
-    with safe_open(reference, "pt") as kept:
-        for name, gradient in gradients.items():
-            expected = kept.get_tensor(name).double()
-            off += float((gradient.double().cpu() - expected).square().sum())
-            norm += float(expected.square().sum())
+    for gradient, expected in pairs:
+        wanted = expected.double()
+        off += float((gradient.double() - wanted).square().sum())
+        norm += float(wanted.square().sum())
     return float((off / norm) ** 0.5) if norm else 0.0

@@ -46,7 +46,8 @@ def test_too_few_examples_are_told() -> None:
 @pytest.mark.parametrize("workers", [0, 1])
 def test_a_continued_loader_gives_the_rest(workers: int) -> None:
     examples = [TokenizedExample(str(i), (1,), ((2 + i,),), (0,), (True,)) for i in range(6)]
-    planned = PlannedBatches(examples, Order(2, 1, 1, 1, seed=0), "padded", rank=0, pad_id=0)
+    sizes, order = LAYOUTS["padded"].sizes(examples), Order(2, 1, 1, 1, seed=0)
+    planned = PlannedBatches(examples, sizes, order, "padded", rank=0, pad_id=0)
     whole = [batch.target_T.tolist() for batch in ResumableLoader(planned)]
     continued = ResumableLoader(planned, workers)
     continued.load_state_dict({"trained": 1})

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from tuna_exp.batching.batch import TokenizedExample
+from tuna_exp.batching.layouts import LAYOUTS
 from tuna_exp.batching.order import Order, PlannedBatches, ResumableLoader
 from tuna_exp.losses.callbacks import DPO, RRHF, ListMLE, NoRanking, RankingLoss, SimPO, SLiC, Tuna
 from tuna_exp.models.loading import load_model
@@ -59,7 +60,9 @@ def train(
     )
     # Steps of four examples, two epochs: no two steps hold the same examples.
     order = Order(4, accumulate, 1, epochs=2, seed=0)
-    loader = ResumableLoader(PlannedBatches(make_examples(), order, layout, 0, 0))
+    examples = make_examples()
+    sizes = LAYOUTS[layout].sizes(examples)
+    loader = ResumableLoader(PlannedBatches(examples, sizes, order, layout, 0, 0))
     module.total_steps = len(loader) // accumulate
     trainer.fit(module, loader, **fit)
     return {name: value.clone() for name, value in module.model.state_dict().items()}

@@ -15,7 +15,7 @@ from typing import Any
 from torch.utils.data import DataLoader, Dataset, Sampler
 
 from tuna_exp.batching.batch import RankedBatch, StepTotals, TokenizedExample
-from tuna_exp.batching.layouts import LAYOUTS, collate
+from tuna_exp.batching.layouts import collate
 from tuna_exp.batching.split import Size, split
 from tuna_exp.errors import ConfigError
 
@@ -91,6 +91,7 @@ class PlannedBatches(Dataset[RankedBatch]):
     def __init__(
         self,
         examples: Sequence[TokenizedExample],
+        sizes: Sequence[Size],
         order: Order,
         layout: str,
         rank: int,
@@ -100,7 +101,6 @@ class PlannedBatches(Dataset[RankedBatch]):
         self.layout = layout
         self.pad_id = pad_id
         self._counted: tuple[list[int], StepTotals] | None = None
-        sizes = LAYOUTS[layout].sizes(examples)
         self.plan = [
             (step, part)
             for step in order.steps(len(examples))

@@ -38,7 +38,7 @@ class HeadLogps(torch.autograd.Function):
         softcap: float | None,
     ) -> Tensor:
         """Return log-probabilities in nats, (T,), in float32 or wider."""
-        weight_VD, bias_V = alike(hidden_TD, weight_VD), alike(hidden_TD, bias_V)
+        weight_VD, bias_V = in_dtype_of(hidden_TD, weight_VD), in_dtype_of(hidden_TD, bias_V)
         chosen, normaliser, kept = [], [], []
         for part in parts(len(target_T)):
             logits = capped(raw_logits(hidden_TD[part], weight_VD, bias_V), softcap)
@@ -79,7 +79,7 @@ class HeadLogps(torch.autograd.Function):
         return grad_hidden_TD, grad_weight_VD, grad_bias_V, None, None
 
 
-def alike(hidden_TD: Tensor, weight: Tensor | None) -> Any:
+def in_dtype_of(hidden_TD: Tensor, weight: Tensor | None) -> Any:
     """Return weights in the dtype of the hidden states, or None for none."""
     return None if weight is None else weight.to(hidden_TD.dtype)
 
@@ -157,7 +157,9 @@ def cut_cross_entropy(
         return chunked(hidden_TD, weight_VD, bias_V, target_T, softcap)
     # filter_eps would leave small gradients out.
     options = {"softcap": softcap, "reduction": "none", "filter_eps": None}
-    loss: Tensor = linear_cross_entropy(hidden_TD, alike(hidden_TD, weight_VD), target_T, **options)
+    loss: Tensor = linear_cross_entropy(
+        hidden_TD, in_dtype_of(hidden_TD, weight_VD), target_T, **options
+    )
     return -loss.float()
 
 
@@ -172,7 +174,7 @@ def liger(
     from liger_kernel.transformers.functional import liger_fused_linear_cross_entropy
 
     options = {"softcap": softcap, "reduction": "none", "accum_dtype": torch.float32}
-    weight_VD, bias_V = alike(hidden_TD, weight_VD), alike(hidden_TD, bias_V)
+    weight_VD, bias_V = in_dtype_of(hidden_TD, weight_VD), in_dtype_of(hidden_TD, bias_V)
     loss: Tensor = liger_fused_linear_cross_entropy(
         hidden_TD, weight_VD, target_T, bias_V, **options
     )

@@ -24,7 +24,7 @@ from tuna_exp.batching.order import (
     ResumableLoader,
     fewest_micro_batches,
 )
-from tuna_exp.batching.split import filled
+from tuna_exp.batching.split import Size, filled
 from tuna_exp.batching.tokenise import Batching
 from tuna_exp.batching.tokens import Tokens
 from tuna_exp.losses.callbacks import RankingLoss
@@ -106,8 +106,9 @@ def _fit(
         logger=[make(save_dir=str(work.folder / "logs"), name=name) for make in training.loggers],
         default_root_dir=str(work.folder),
     )
-    order = plan_order(training, trainer, examples, layout)
-    batches = PlannedBatches(examples, order, layout, trainer.global_rank, pad_id=0)
+    sizes = LAYOUTS[layout].sizes(examples)
+    order = plan_order(training, trainer, sizes)
+    batches = PlannedBatches(examples, sizes, order, layout, trainer.global_rank, pad_id=0)
     loader = ResumableLoader(batches, training.batching.workers)
     trainer.accumulate_grad_batches = order.accumulate
     module.total_steps = len(loader) // order.accumulate
@@ -135,14 +136,11 @@ def tell_waiting(loader: ResumableLoader) -> None:
         )
 
 
-def plan_order(
-    training: Training, trainer: Trainer, examples: Sequence[TokenizedExample], layout: str
-) -> Order:
+def plan_order(training: Training, trainer: Trainer, sizes: Sequence[Size]) -> Order:
     """Return the order of training: as many micro-batches as were told, more where memory asks."""
     batching = training.batching
     told = (trainer.accumulate_grad_batches, trainer.world_size)
     order = Order(batching.batch_size, *told, training.epochs, training.seed)
-    sizes = LAYOUTS[layout].sizes(examples)
     return replace(
         order, accumulate=fewest_micro_batches(sizes, order, batching.micro_batch_positions)
     )
