@@ -1,7 +1,8 @@
 """Whether a form's step fits into memory, estimated before it is tried.
 
 On a CPU a step that does not fit ends in the kernel killing some process; it is left out instead,
-and the reason stands in the table. On a GPU, where it ends in an error, every step is tried. Bytes per position of a Llama block that autograd keeps:
+and the reason stands in the table. On a GPU, where it ends in an error, every
+step is tried. Bytes per position of a Llama block that autograd keeps:
 
     layers * (10 D + 2 kv + 4 I) floats of 4 bytes in fp32, 0.75 of that under autocast
 
