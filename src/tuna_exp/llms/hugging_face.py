@@ -11,7 +11,7 @@ from lightning.fabric.utilities import move_data_to_device
 
 from tuna_exp.batching.batch import StepTotals, TokenizedExample
 from tuna_exp.batching.layouts import collate
-from tuna_exp.llms.base import OpenLLM, Sampler
+from tuna_exp.llms.base import Form, Gift, OpenLLM, Sampler
 from tuna_exp.llms.decoding import Decoder, Decoding
 from tuna_exp.llms.exchange import candidate, fitting_prompt, option_tokens
 from tuna_exp.losses.likelihood import token_logps
@@ -53,6 +53,11 @@ class HuggingFaceLLM:
         )
         self.trust_remote_code = trust_remote_code
         self.sampler = sampler
+
+    @property
+    def gives(self) -> frozenset[Gift]:
+        """Return what it gives besides texts."""
+        return frozenset({"logprobs", "choices"})
 
     def digest(self) -> dict[str, object]:
         """Return what decides the answers: weights, prompt and engine."""
@@ -118,9 +123,13 @@ class OpenHuggingFaceLLM:
         return len(self._fitting(instruction, room))
 
     def answer(
-        self, instructions: Sequence[Instruction], decoding: Decoding, seed: int
+        self,
+        instructions: Sequence[Instruction],
+        decoding: Decoding,
+        seed: int,
+        form: Form | None = None,
     ) -> list[list[Candidate]]:
-        """Return `decoding.responses` candidates per instruction.
+        """Return `decoding.responses` candidates per instruction; no form binds them.
 
         Raises ContextError where prompt and answer would not fit the model's context.
         """

@@ -16,6 +16,7 @@ from typing import Any
 import torch
 
 from tuna_exp.errors import UserError
+from tuna_exp.llms.base import Form
 from tuna_exp.llms.decoding import Decoding
 from tuna_exp.llms.exchange import candidate, fitting_prompt, option_tokens
 from tuna_exp.models.prompts import PromptEncoder
@@ -87,9 +88,13 @@ class OpenVllm:
         return len(self._fitting(instruction, room))
 
     def answer(
-        self, instructions: Sequence[Instruction], decoding: Decoding, seed: int
+        self,
+        instructions: Sequence[Instruction],
+        decoding: Decoding,
+        seed: int,
+        form: Form | None = None,
     ) -> list[list[Candidate]]:
-        """Return `decoding.responses` candidates per instruction.
+        """Return `decoding.responses` candidates per instruction; no form binds them.
 
         Raises ConfigError where prompt and answer would not fit the model's context.
         """

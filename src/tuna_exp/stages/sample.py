@@ -66,8 +66,11 @@ def redraw(
             new = kept[i].model_copy(update={"candidates": tuple(answer)})
             value = likeness(new)
             best, other = (new, kept[i]) if value < alike[i] else (kept[i], new)
-            discarded = kept[i].discarded_tokens + other.tokens
-            kept[i] = best.model_copy(update={"draws": again + 1, "discarded_tokens": discarded})
+            discarded = {
+                "discarded_tokens": kept[i].discarded_tokens + other.tokens,
+                "discarded_usd": kept[i].discarded_usd + other.usd - other.discarded_usd,
+            }
+            kept[i] = best.model_copy(update={"draws": again + 1, **discarded})
             alike[i] = min(value, alike[i])
     return kept
 
