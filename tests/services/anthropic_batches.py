@@ -40,7 +40,7 @@ class AnthropicBatches:
     async def create(self, request: web.Request) -> web.Response:
         """Make a batch of the requests in the body."""
         rows = _rows((await request.json()).get("requests"))
-        batch = await self.work.begin(unique("msgbatch_"), rows, {})
+        batch = await self.work.begin(request.path, unique("msgbatch_"), rows, {})
         self.batches[batch.id] = batch
         if batch.fails("create_then_drop") and request.transport is not None:
             request.transport.close()

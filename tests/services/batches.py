@@ -96,12 +96,12 @@ class BatchWork:
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def begin(
-        self, batch_id: str, rows: Sequence[BatchRow], about: Mapping[str, Any]
+        self, path: str, batch_id: str, rows: Sequence[BatchRow], about: Mapping[str, Any]
     ) -> Batch:
-        """Take a batch on; its rows are answered already where that takes no time."""
+        """Take on a batch posted to a path; its rows are answered here where that takes no time."""
         text = json.dumps([row.body for row in rows], ensure_ascii=False)
         digest = sha256(text.encode()).hexdigest()
-        rule = self.answerer.faults.strike(WHOLE, "batch", digest, text)
+        rule = self.answerer.faults.strike(WHOLE, path, digest, text)
         batch = Batch(batch_id, rows, about, self.polls, rule)
         task = asyncio.create_task(self._work(batch))
         self._tasks.add(task)

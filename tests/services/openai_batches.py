@@ -87,7 +87,7 @@ class OpenAIBatches:
         file = self._file(body.get("input_file_id"))[1]
         rows, errors = _rows(file, body["endpoint"])
         about = {**body, "errors": errors}
-        batch = await self.work.begin(unique("batch_"), [] if errors else rows, about)
+        batch = await self.work.begin(request.path, unique("batch_"), [] if errors else rows, about)
         self.batches[batch.id] = batch
         if batch.fails("create_then_drop") and request.transport is not None:
             request.transport.close()

@@ -6,6 +6,7 @@ format, recursive schemas, conditions. Items of an array differ where the schema
 so a schema of ranks gets a permutation.
 """
 
+import math
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -76,28 +77,31 @@ def _unlike(
 
 
 def _integer(schema: Mapping[str, Any], root: Mapping[str, Any], numbers: Iterator[int]) -> int:
-    least, most = _bounds(schema, 1)
-    step = schema.get("multipleOf", 1)
-    first = -(-least // step)
-    return int(step * (first + next(numbers) % int(most // step - first + 1)))
+    return int(_multiple(schema, schema.get("multipleOf", 1), numbers))
 
 
 def _number(schema: Mapping[str, Any], root: Mapping[str, Any], numbers: Iterator[int]) -> float:
     if "multipleOf" in schema:
-        return _integer(schema, root, numbers)
-    least, most = _bounds(schema, 0)
+        return _multiple(schema, schema["multipleOf"], numbers)
+    least, most = _bounds(schema)
     inner = 1 + next(numbers) % 999  # never an end, which may be excluded
     return least + (most - least) * inner / 1000
 
 
-def _bounds(schema: Mapping[str, Any], step: int) -> tuple[Any, Any]:
-    least = schema.get("minimum", schema.get("exclusiveMinimum", 0))
-    most = schema.get("maximum", schema.get("exclusiveMaximum", least + 100))
-    if "minimum" not in schema and "exclusiveMinimum" not in schema:
-        least = min(least, most - 100)
-    least += step if "exclusiveMinimum" in schema and "minimum" not in schema else 0
-    most -= step if "exclusiveMaximum" in schema and "maximum" not in schema else 0
-    return least, most
+def _multiple(schema: Mapping[str, Any], step: float, numbers: Iterator[int]) -> float:
+    least, most = _bounds(schema)
+    first, last = math.ceil(least / step), math.floor(most / step)
+    first += first * step == schema.get("exclusiveMinimum")
+    last -= last * step == schema.get("exclusiveMaximum")
+    return step * (first + next(numbers) % (last - first + 1))
+
+
+def _bounds(schema: Mapping[str, Any]) -> tuple[float, float]:
+    least = schema.get("minimum", schema.get("exclusiveMinimum"))
+    most = schema.get("maximum", schema.get("exclusiveMaximum"))
+    if least is None:
+        least = 0 if most is None or most > 0 else most - 100
+    return least, least + 100 if most is None else most
 
 
 def _string(schema: Mapping[str, Any], root: Mapping[str, Any], numbers: Iterator[int]) -> str:

@@ -140,6 +140,16 @@ def test_what_was_served_is_counted_and_kept(tmp_path: Path) -> None:
         assert server.served()["answers"] == 2
 
 
+def test_an_answer_nobody_waits_for_is_charged() -> None:
+    with running(latency=0.5) as server:
+        gpt = openai.OpenAI(base_url=server.openai_url, api_key="any", max_retries=0)
+        with pytest.raises(openai.APITimeoutError):
+            gpt.chat.completions.create(**ASK, timeout=0.1)
+        assert server.served()["answers"] == 0
+        time.sleep(1)
+        assert server.served()["answers"] == 1
+
+
 def test_keys() -> None:
     with running(key="right") as server:
         gpt = openai.OpenAI(base_url=server.openai_url, api_key="right", max_retries=0)
@@ -463,7 +473,7 @@ def test_faults_of_batches(
 
 
 def test_failed_batches(server: Loopback, gpt: openai.OpenAI, claude: anthropic.Anthropic) -> None:
-    server.set_faults({"fault": "failed_batch"})
+    server.set_faults({"fault": "failed_batch", "path": "batches"})
     batch, output, errors = finished(gpt, upload(gpt, ROWS))
     assert batch.status == "failed" and batch.errors.data[0].code == "token_limit_exceeded"
     assert not output and not errors
