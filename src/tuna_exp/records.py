@@ -81,13 +81,15 @@ class Candidate(Record):
     """One sampled response.
 
     `token_logprobs` are nats at temperature 1, end-of-sequence included. A service may give them
-    without `token_ids`, or give neither. `origin` is None for a model that ran here.
+    without `token_ids`, or give neither: then they are those of `stand_in`, by the local model that
+    scored the text. `origin` is None for a model that ran here.
     """
 
     text: str
     token_ids: tuple[int, ...] = ()
     token_logprobs: tuple[float, ...] = ()
     finish_reason: FinishReason = "stop"
+    stand_in: tuple[float, ...] = ()
     origin: Origin | None = None
 
     @model_validator(mode="after")

@@ -53,6 +53,12 @@ class LLM(Protocol):
     def open(self) -> "OpenLLM":
         """Load what is needed to answer."""
 
+    def together(self, asked: int) -> int:
+        """Return how many instructions to ask at once where `asked` are set."""
+
+    def check(self) -> None:
+        """Raise UserError where it can be told that it cannot answer here."""
+
     def digest(self) -> dict[str, object]:
         """Return what decides the answers, as JSON values."""
 
@@ -88,6 +94,16 @@ class OpenLLM(Protocol):
 
         `begun` is how the answer begins; one list per instruction.
         """
+
+
+    def score_texts(self, instruction: Instruction, texts: Sequence[str]) -> list[list[float]]:
+        """Return the log-probability of every token of each text as an answer, in nats.
+
+        The end of the answer is one of the tokens. Raises ConfigError where it gives none.
+        """
+
+    def close(self) -> None:
+        """Let go of what was opened outside of this process."""
 
 
 class Sampler(Protocol):

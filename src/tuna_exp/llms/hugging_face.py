@@ -59,6 +59,14 @@ class HuggingFaceLLM:
         """Return what it gives besides texts."""
         return frozenset({"logprobs", "choices"})
 
+    def together(self, asked: int) -> int:
+        """Return as many as are set: memory is what they have to fit."""
+        return asked
+
+    def check(self) -> None:
+        """Raise UserError where the engine cannot run on this machine."""
+        self.sampler.check()
+
     def digest(self) -> dict[str, object]:
         """Return what decides the answers: weights, prompt and engine."""
         examples = [
@@ -175,6 +183,13 @@ class OpenHuggingFaceLLM:
         batch = collate([example], layout, StepTotals.of([example]), self.encoder.pad_id)
         logp_T = token_logps(self.model, move_data_to_device(batch, self.model.device))
         return [[float(v) for v in part] for part in torch.split(logp_T, [len(r) for r in ids])]
+
+    def score_texts(self, instruction: Instruction, texts: Sequence[str]) -> list[list[float]]:
+        """Return the log-probability of every token of each text, its end included, in nats."""
+        return self.score(instruction, [self.encoder.response_ids(text) for text in texts])
+
+    def close(self) -> None:
+        """Nothing was opened outside."""
 
     def _fitting(self, instruction: Instruction, room: int) -> list[int]:
         context = getattr(self.model.config.get_text_config(), "max_position_embeddings", None)

@@ -7,7 +7,8 @@ one sees how far the stand-in can be trusted. Left out: asking for the probabili
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
+from hashlib import sha256
 from typing import Any
 
 from tuna_exp.errors import ConfigError
@@ -19,7 +20,7 @@ from tuna_exp.services.desk import Desk
 from tuna_exp.services.endpoint import Endpoint
 from tuna_exp.services.ledger import Entry
 from tuna_exp.services.requests import Choice, Reply, Request, ServiceError
-from tuna_exp.services.wires import WIRES, Question, Turn
+from tuna_exp.services.wires import WIRES, Question, Turn, parsed
 
 # A service takes all there is at once: it is the ledger that makes an answer safe, and a batch that
 # waits for its last answer would leave the service idle.
@@ -133,7 +134,7 @@ class OpenServiceLLM:
     def __init__(self, llm: ServiceLLM) -> None:
         self.llm = llm
         self.desk = Desk(llm.endpoint, llm.account)
-        self._scorer: Any = None
+        self._scorer: OpenLLM | None = None
 
     def remember(self, instructions: Sequence[Instruction]) -> None:
         """Do nothing: what prompts share is the service's affair."""
@@ -180,6 +181,34 @@ class OpenServiceLLM:
             f"{self.llm.endpoint.model} does not give the probability of options. Cure: "
             "ranker.answer=form or text."
         )
+
+    def score_texts(self, instruction: Instruction, texts: Sequence[str]) -> list[list[float]]:
+        """Return the log-probability of every token of each text, by a server that can echo.
+
+        Only legacy completions can; the end of the answer is not among the tokens. Raises
+        ConfigError elsewhere, ServiceError where the server does not give them.
+        """
+        if self.llm.endpoint.wire != "openai_completions":
+            raise ConfigError(
+                f"{self.llm.endpoint.model} cannot score a given text: only servers with legacy "
+                "completions that echo can. Cure: score_with a local model."
+            )
+        prompt = self.llm._turns(instruction)[0].text
+        bodies = [
+            {
+                "model": self.llm.endpoint.model,
+                "prompt": f"{prompt} {text.strip()}",
+                "max_tokens": 1,
+                "temperature": 0.0,
+                "echo": True,
+                "logprobs": 1,
+            }
+            for text in texts
+        ]
+        wire, url = self.llm.endpoint.wire, self.llm.endpoint.base_url
+        requests = [Request(url, wire, body, "score") for body in bodies]
+        entries = self.desk.ask(requests)
+        return [echoed(entries[r.key].reply or "", len(prompt), r, url) for r in requests]
 
     def _fill(
         self,
@@ -242,6 +271,27 @@ class OpenServiceLLM:
         ]
 
 
+def echoed(raw: str, prompt: int, request: Request, url: str) -> list[float]:
+    """Return the log-probabilities of what stands behind the first `prompt` characters of an echo.
+
+    Raises ServiceError where the server did not echo.
+    """
+    told = (parsed(raw)["choices"][0].get("logprobs")) or {}
+    offsets, logps = told.get("text_offset") or [], told.get("token_logprobs") or []
+    end = len(request.body["prompt"])
+    scores = [
+        float(logp)
+        for at, logp in zip(offsets, logps, strict=False)
+        if prompt <= at < end and logp is not None
+    ]
+    if not scores:
+        raise ServiceError(
+            f"{url} does not echo a text with its log-probabilities. Cure: a server that does "
+            "(vLLM), or score_with a local model."
+        )
+    return scores
+
+
 def shared(reply: Reply, usd: float) -> list[Usage]:
     """Divide what a reply took among its answers, by their tokens where these are known."""
     count = len(reply.choices)
@@ -257,8 +307,6 @@ def shared(reply: Reply, usd: float) -> list[Usage]:
 
 def _seed(seed: int, name: str, first: int) -> int:
     """Return a seed below 2**31 that differs by instruction and place."""
-    from hashlib import sha256
-
     digest = sha256(f"{seed}/{name}/{first}".encode()).digest()
     return int.from_bytes(digest[:4], "big") >> 1
 
@@ -269,8 +317,3 @@ def _as_text(system: str | None, examples: Sequence[Instruction], asked: Instruc
     for example in examples:
         parts.append(f"Instruction: {example.text}\n\nResponse: {example.reference}")
     return "\n\n\n".join([*parts, f"Instruction: {asked.text}\n\nResponse:"])
-
-
-def opened_scorer(llm: LLM) -> OpenLLM:
-    """Return the local model that scores what a service wrote."""
-    return llm.open()

@@ -10,6 +10,7 @@ at its bound, and is asked again. Left out: network file systems, which SQLite c
 """
 
 import json
+import math
 import sqlite3
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -25,6 +26,7 @@ from tuna_exp.errors import UserError
 from tuna_exp.services.requests import Request, Taken
 
 VERSION = 1
+NANOS = 10**9  # money is kept in whole billionths of a dollar: sums of fractions do not end at 0
 BUSY_SECONDS = 60.0
 CHUNK = 500  # variables of one statement; SQLite allows more, but plans them slowly
 BALLAST = 4 << 20  # bytes kept free for paid answers when the disk is full
@@ -32,14 +34,14 @@ _TABLES = """
 CREATE TABLE IF NOT EXISTS requests (
   key TEXT PRIMARY KEY, service TEXT NOT NULL, wire TEXT NOT NULL, body TEXT NOT NULL,
   part TEXT NOT NULL, state TEXT NOT NULL, wanted REAL NOT NULL, courier TEXT, batch TEXT,
-  budget TEXT, bound REAL NOT NULL DEFAULT 0, attempts INTEGER NOT NULL DEFAULT 0,
+  budget TEXT, bound INTEGER NOT NULL DEFAULT 0, attempts INTEGER NOT NULL DEFAULT 0,
   uncertain INTEGER NOT NULL DEFAULT 0, reply TEXT, answered REAL, read INTEGER, cached INTEGER,
-  generated INTEGER, usd REAL);
+  generated INTEGER, nanos INTEGER);
 CREATE INDEX IF NOT EXISTS requests_sent ON requests (courier) WHERE state = 'sent';
 CREATE INDEX IF NOT EXISTS requests_batch ON requests (batch) WHERE batch IS NOT NULL;
 CREATE TABLE IF NOT EXISTS budgets (
-  name TEXT PRIMARY KEY, spent REAL NOT NULL DEFAULT 0, reserved REAL NOT NULL DEFAULT 0,
-  uncertain REAL NOT NULL DEFAULT 0);
+  name TEXT PRIMARY KEY, spent INTEGER NOT NULL DEFAULT 0, reserved INTEGER NOT NULL DEFAULT 0,
+  uncertain INTEGER NOT NULL DEFAULT 0);
 CREATE TABLE IF NOT EXISTS batches (
   name TEXT PRIMARY KEY, service TEXT NOT NULL, wire TEXT NOT NULL, courier TEXT NOT NULL,
   remote TEXT, begun REAL NOT NULL, size INTEGER NOT NULL, ended INTEGER NOT NULL DEFAULT 0);
@@ -158,11 +160,11 @@ class Ledger:
         found = {}
         for some in _chunks(keys):
             for row in self._sql.execute(
-                "SELECT key, state, courier, batch, reply, coalesce(usd, 0) FROM requests "
+                "SELECT key, state, courier, batch, reply, coalesce(nanos, 0) FROM requests "
                 f"WHERE key IN ({_places(some)})",
                 some,
             ):
-                found[row[0]] = Entry(*row)
+                found[row[0]] = Entry(*row[:5], usd=row[5] / NANOS)
         return found
 
     def request(self, key: str) -> Request | None:
@@ -183,24 +185,29 @@ class Ledger:
         of_state: dict[State, list[str]] = {"wanted": [], "sent": [], "answered": []}
         for key in bounds:
             of_state[entries[key].state].append(key)
-        left = float("inf")
-        if purse.cap is not None:
-            now = self.spent(purse.name)
-            left = purse.cap - now.spent - now.reserved
+        nanos = {key: math.ceil(usd * NANOS) for key, usd in bounds.items()}
+        left = self._left(purse)
         own: list[str] = []
         for key in of_state["wanted"]:
-            if bounds[key] > left:
+            if left is not None and nanos[key] > left:
                 break  # the later ones wait their turn: small ones must not starve a large one
-            left -= bounds[key]
+            left = None if left is None else left - nanos[key]
             own.append(key)
         self._sql.executemany(
             "UPDATE requests SET state = 'sent', courier = ?, batch = ?, budget = ?, bound = ?, "
             "attempts = attempts + 1 WHERE key = ?",
-            [(courier, batch, purse.name, bounds[key], key) for key in own],
+            [(courier, batch, purse.name, nanos[key], key) for key in own],
         )
-        self._charge(purse.name, reserved=sum(bounds[key] for key in own))
+        self._charge(purse.name, reserved=sum(nanos[key] for key in own))
         unaffordable = tuple(of_state["wanted"][len(own) :])
         return Claim(tuple(own), tuple(of_state["sent"]), tuple(of_state["answered"]), unaffordable)
+
+    def _left(self, purse: Purse) -> int | None:
+        """Return what a purse may still reserve, in nanodollars; None where there is no cap."""
+        if purse.cap is None:
+            return None
+        spent, reserved, _ = self._nanos(purse.name)
+        return math.floor(purse.cap * NANOS) - spent - reserved
 
     def settle(self, key: str, reply: str, taken: Taken, usd: float) -> None:
         """Within a transaction: write down a reply and what it did cost."""
@@ -208,15 +215,15 @@ class Ledger:
             "SELECT budget, bound, state FROM requests WHERE key = ?", [key]
         ).fetchone()
         budget, bound, state = row
+        paid = round(usd * NANOS)
         if state == "answered":
             return  # a batch's row that came twice
         self._sql.execute(
             "UPDATE requests SET state = 'answered', reply = ?, answered = ?, read = ?, "
-            "cached = ?, generated = ?, usd = ? WHERE key = ?",
-            (reply, time.time(), taken.read, taken.cached, taken.generated, usd, key),
+            "cached = ?, generated = ?, nanos = ? WHERE key = ?",
+            (reply, time.time(), taken.read, taken.cached, taken.generated, paid, key),
         )
-        reserved = -bound if state == "sent" else 0.0
-        self._charge(budget, spent=usd, reserved=reserved)
+        self._charge(budget, spent=paid, reserved=-bound if state == "sent" else 0)
 
     def give_up(self, key: str, certain: bool) -> None:
         """Within a transaction: a request that was sent has no answer and may be asked again.
@@ -233,19 +240,20 @@ class Ledger:
             "uncertain = uncertain + ? WHERE key = ?",
             (0 if certain else 1, key),
         )
-        lost = 0.0 if certain else row[1]
+        lost = 0 if certain else row[1]
         self._charge(row[0], spent=lost, reserved=-row[1], uncertain=lost)
 
     def spent(self, budget: str) -> Spent:
         """Return what a budget has paid and reserved so far."""
+        return Spent(*(nanos / NANOS for nanos in self._nanos(budget)))
+
+    def _nanos(self, budget: str) -> tuple[int, int, int]:
         row = self._sql.execute(
             "SELECT spent, reserved, uncertain FROM budgets WHERE name = ?", [budget]
         ).fetchone()
-        return Spent(*row) if row else Spent(0.0, 0.0, 0.0)
+        return row or (0, 0, 0)
 
-    def _charge(
-        self, budget: str, spent: float = 0.0, reserved: float = 0.0, uncertain: float = 0.0
-    ) -> None:
+    def _charge(self, budget: str, spent: int = 0, reserved: int = 0, uncertain: int = 0) -> None:
         self._sql.execute(
             "INSERT INTO budgets (name, spent, reserved, uncertain) VALUES (?, ?, ?, ?) "
             "ON CONFLICT (name) DO UPDATE SET spent = spent + excluded.spent, "
@@ -313,14 +321,14 @@ class Ledger:
         """Return per service and model: answers, tokens read and generated, dollars, uncertain."""
         return self._sql.execute(
             "SELECT service, json_extract(body, '$.model'), sum(state = 'answered'), "
-            "coalesce(sum(read), 0), coalesce(sum(generated), 0), coalesce(sum(usd), 0.0), "
+            "coalesce(sum(read), 0), coalesce(sum(generated), 0), coalesce(sum(nanos), 0) / 1e9, "
             "sum(uncertain) FROM requests GROUP BY 1, 2 ORDER BY 1, 2"
         ).fetchall()
 
     def budgets(self) -> list[tuple[str, float, float, float]]:
         """Return name, dollars spent, reserved and uncertain of every budget."""
         return self._sql.execute(
-            "SELECT name, spent, reserved, uncertain FROM budgets ORDER BY name"
+            "SELECT name, spent / 1e9, reserved / 1e9, uncertain / 1e9 FROM budgets ORDER BY name"
         ).fetchall()
 
     def keep_ballast(self) -> None:

@@ -8,12 +8,14 @@ streaming (an answer counts when it is whole).
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
-from tuna_exp.llms.base import Form
-from tuna_exp.llms.decoding import Decoding
 from tuna_exp.records import FinishReason
 from tuna_exp.services.requests import Choice, Reply, ReplyError, Taken, Wire
+
+if TYPE_CHECKING:  # a courier needs no torch, which takes seconds to import
+    from tuna_exp.llms.base import Form
+    from tuna_exp.llms.decoding import Decoding
 
 ENDED: Mapping[str, FinishReason] = {
     "length": "length",
@@ -42,10 +44,10 @@ class Question:
     """
 
     turns: Sequence[Turn]
-    decoding: Decoding
+    decoding: "Decoding"
     seed: int | None
     logprobs: bool
-    form: Form | None
+    form: "Form | None"
     parameters: Mapping[str, Any]
 
 
@@ -180,7 +182,7 @@ WIRES: Mapping[Wire, WireFormat] = {
 }
 
 
-def drawn(decoding: Decoding) -> dict[str, Any]:
+def drawn(decoding: "Decoding") -> dict[str, Any]:
     """Return how tokens are drawn; what is at its neutral value is left to the service."""
     return {
         "temperature": decoding.temperature,
@@ -194,13 +196,13 @@ def given(body: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in body.items() if value is not None}
 
 
-def openai_form(form: Form) -> dict[str, Any]:
+def openai_form(form: "Form") -> dict[str, Any]:
     """Return the response_format of a form."""
     schema = {"name": form.name, "strict": True, "schema": form.schema}
     return {"type": "json_schema", "json_schema": schema}
 
 
-def anthropic_form(form: Form) -> dict[str, Any]:
+def anthropic_form(form: "Form") -> dict[str, Any]:
     """Return the output_config of a form."""
     return {"format": {"type": "json_schema", "schema": form.schema}}
 

@@ -31,7 +31,9 @@ def sample(
         return draw_sets(opened, batch, sampling, seed)
 
     journal = Journal(work.scratch / CANDIDATES, [CandidateSet])
-    drawn = journal.complete(ordered, sampling.batch_size, draw_batch, work.bar, "prompts")
+    size = llm.together(sampling.batch_size)
+    drawn = journal.complete(ordered, size, draw_batch, work.bar, "prompts")
+    opened.close()
     by_id = {candidates.instruction.id: candidates for candidates in drawn}
     write(work, [by_id[instruction.id] for instruction in instructions])
 
