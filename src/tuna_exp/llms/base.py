@@ -95,7 +95,6 @@ class OpenLLM(Protocol):
         `begun` is how the answer begins; one list per instruction.
         """
 
-
     def score_texts(self, instruction: Instruction, texts: Sequence[str]) -> list[list[float]]:
         """Return the log-probability of every token of each text as an answer, in nats.
 

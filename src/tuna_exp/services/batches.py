@@ -304,23 +304,22 @@ class BatchWork:
         for batch in batches:
             if batch.remote is None or self.courier.is_over:
                 continue
-            remote = batch.remote
-            try:
-                ended = await self._patiently(lambda remote=remote: self.service.has_ended(remote))
-            except ServiceError:
-                keys = await self.courier.writer.read(
-                    lambda ledger, batch=batch: ledger.sent_in(batch.name)
-                )
-                await self._end(batch, keys, certain=True)
-                raise
-            if ended:
-                await self._settle(batch, remote)
+            if await self._has_ended(batch, batch.remote):
+                await self._settle(batch, batch.remote)
         self.courier.note(f"{len(batches)} batches under way")
         age = min((time.time() - batch.begun for batch in batches), default=0.0)
         pause = min(max(age / 10, FIRST_LOOK / 5), self.endpoint.poll_seconds)
         ends = time.monotonic() + pause
         while time.monotonic() < ends and not self.courier.is_over:
             await asyncio.sleep(0.1)
+
+    async def _has_ended(self, batch: Batch, remote: str) -> bool:
+        try:
+            return bool(await self._patiently(lambda: self.service.has_ended(remote)))
+        except ServiceError:
+            keys = await self.courier.writer.read(lambda ledger: ledger.sent_in(batch.name))
+            await self._end(batch, keys, certain=True)
+            raise
 
     async def _settle(self, batch: Batch, remote: str) -> None:
         """Write down the results of a batch; rows without one may be asked again."""

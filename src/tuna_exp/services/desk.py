@@ -47,9 +47,7 @@ class Desk:
         """
         by_key = {request.key: request for request in requests}
         known = self.ledger.entries(list(by_key))
-        missing = {
-            k: None for k in by_key if k not in known or known[k].state != "answered"
-        }
+        missing = {k: None for k in by_key if k not in known or known[k].state != "answered"}
         if missing:
             self.ledger.want([by_key[key] for key in missing])
             self._await(missing, len(by_key))

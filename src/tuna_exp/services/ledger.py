@@ -92,7 +92,7 @@ class Purse:
 
 @dataclass(frozen=True)
 class Batch:
-    """A batch that was sent or is about to be; `remote` is the service's name for it, once known."""
+    """A batch that was sent or is about to be; `remote` is the service's name for it."""
 
     name: str
     courier: str
@@ -164,7 +164,7 @@ class Ledger:
                 f"WHERE key IN ({_places(some)})",
                 some,
             ):
-                found[row[0]] = Entry(*row[:5], usd=row[5] / NANOS)
+                found[row[0]] = Entry(*row[:5], row[5] / NANOS)
         return found
 
     def request(self, key: str) -> Request | None:
@@ -369,8 +369,9 @@ def _told(path: Path) -> Iterator[None]:
         yield
     except sqlite3.OperationalError as error:
         raise UserError(
-            f"{path}: {error}. What was paid for is kept. Cure: free some space and make the folder "
-            "writable, or name another file with account.ledger=; the same command then continues."
+            f"{path}: {error}. What was paid for is kept. Cure: free some space and make the "
+            "folder writable, or name another file with account.ledger=; the same command then "
+            "continues."
         ) from error
     except sqlite3.DatabaseError as error:
         raise UserError(

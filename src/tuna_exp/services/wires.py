@@ -24,6 +24,7 @@ ENDED: Mapping[str, FinishReason] = {
     "content_filter": "refusal",
     "refusal": "refusal",
 }
+READ = ("messages", "prompt", "system", "response_format", "output_config")  # counts as input
 # Bytes around a text that a service may add as its chat template, in tokens at most.
 TEMPLATE_TOKENS = 64
 
@@ -245,7 +246,7 @@ def token_bound(body: Mapping[str, Any]) -> Taken:
 
     What it may generate is stated in it; the numbers of a chat template are added.
     """
-    texts = [body[name] for name in ("messages", "prompt", "system", "response_format") if name in body]
-    read = sum(len(json.dumps(text, ensure_ascii=False).encode()) for text in texts)
+    parts = [body[name] for name in READ if name in body]
+    read = sum(len(json.dumps(part, ensure_ascii=False).encode()) for part in parts)
     longest = body.get("max_completion_tokens") or body.get("max_tokens") or 0
     return Taken(read + TEMPLATE_TOKENS, 0, int(longest) * int(body.get("n") or 1))

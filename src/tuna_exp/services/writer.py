@@ -48,8 +48,12 @@ class Writer:
 
     def close(self) -> None:
         """Close the ledger."""
-        self._thread.submit(lambda: self._ledger and self._ledger.close()).result()
+        self._thread.submit(self._close).result()
         self._thread.shutdown()
+
+    def _close(self) -> None:
+        if self._ledger is not None:
+            self._ledger.close()
 
     async def _flush(self) -> None:
         loop = asyncio.get_running_loop()
