@@ -54,7 +54,9 @@ def test_rankings_are_compared_on_the_sets_they_share() -> None:
     y = ranking([3, 2, 1], [1, 2, 3])
     z = ranking([1.0, 0.0], [0, 0, 0])
     z[0] = z[0].model_copy(update={"responses": ranking([1, 0], texts="xy")[0].responses})
-    found = {agreement.rankings: agreement for agreement in agreements(dict(x=x, y=y, z=z), QUICK)}
+    found = {
+        agreement.rankings: agreement for agreement in agreements({"x": x, "y": y, "z": z}, QUICK)
+    }
     assert list(found) == [("x", "y"), ("x", "z"), ("y", "z"), ("x", "y", "z")]
     assert (found["x", "y"].sets, found["x", "y", "z"].sets) == (2, 1)
     tau = found["x", "y"].tau

@@ -31,6 +31,7 @@ _TRUST_COLUMNS = (
     "longer wins %",
     "tau-b with likelihood",
 )
+_REPLIES_PART, _ORDER_PART = (0, 2, 3, 4), (0, 1, 5, 6, 7)
 _STYLES = {"better": "bold green", "worse": "bold red"}
 _COLUMNS = (
     "split",
@@ -58,8 +59,7 @@ def render(comparison: Comparison) -> Group:
     tables = [_scores(comparison, split) for split in comparison.splits] + [_costs(comparison)]
     if comparison.rankings:
         tables.append(_rankings(comparison))
-    told_trust = (trust_rows(comparison), agreement_rows(comparison))
-    tables += [_plain(rows) for rows in told_trust if rows]
+    tables += [_plain(rows) for rows in _narrow(comparison) if rows]
     spaced = [Padding(table, (1, 0, 0, 0)) for table in tables]
     told = [_bullet(note) for note in wording.notes(comparison)]
     return Group(Text(wording.headline(comparison), style="bold"), *spaced, Text(), *told)
@@ -221,6 +221,14 @@ def _rankings(comparison: Comparison) -> Table:
     for cells in _ranking_rows(comparison):
         table.add_row(*map(Text, cells))
     return table
+
+
+def _narrow(comparison: Comparison) -> list[list[list[str]]]:
+    """The tables on trust in parts that fit a terminal: what replies show, then the order."""
+    rows = trust_rows(comparison)
+    parts = [_REPLIES_PART] if any(trust.figures.slots for trust in comparison.trust) else []
+    trust = [[[row[i] for i in part] for row in rows] for part in [*parts, _ORDER_PART]]
+    return [*trust, agreement_rows(comparison)]
 
 
 def _plain(rows: list[list[str]]) -> Table:
