@@ -48,7 +48,7 @@ def test_w_is_friedmans_chi_squared(scores: list[list[int]]) -> None:
 def test_rankings_are_compared_on_the_sets_they_share() -> None:
     """x and y: set 0 the same order (τ 1), set 1 reversed (−1), set 2 only x has. Mean 0.
 
-    z has no text of set 0 and orders none of set 1: no τ with it, but W, over x and z 1/2.
+    z has other texts in set 0 and orders none of set 1: no τ with it, but W, over x and z 1/2.
     """
     x = ranking([3, 2, 1], [3, 2, 1], [1, 0])
     y = ranking([3, 2, 1], [1, 2, 3])

@@ -39,8 +39,8 @@ def agreements(
 ) -> list[Agreement]:
     """Return the agreement of every two rankings that share sets, then that of all who do.
 
-    Sets are the same where instruction id and texts are; of texts that only some have, such as
-    those of a ranker that drops duplicates, the common ones count, if there are two.
+    Sets are the same where instruction id and all different texts are: two models that happen to
+    write one text alike have not been ranked together.
     """
     found = [_agreement(dict(two), bootstrap) for two in combinations(rankings.items(), 2)]
     known = [agreement for agreement in found if agreement.sets]
@@ -87,6 +87,6 @@ def _shared(rankings: Sequence[Sequence[RankedExample]]) -> Iterator[Scores]:
         if not all(name in other for other in by_id):
             continue
         scores = [{r.text: -float(r.rank) for r in one[name].responses} for one in by_id]
-        texts = [r.text for r in example.responses if all(r.text in some for some in scores)]
-        if len(texts) > 1:
+        texts = [response.text for response in example.responses]
+        if len(texts) > 1 and all(some.keys() == set(texts) for some in scores):
             yield [[some[text] for text in texts] for some in scores]

@@ -58,7 +58,7 @@ def share(interval: Interval) -> str:
 def tau(interval: Interval | None) -> str:
     """0.31 [0.22, 0.40]: a correlation with its interval."""
     if interval is None:
-        return "unknown"
+        return "–"
     span = f"{interval.low:.2f}, {interval.high:.2f}" if interval.known else "unknown"
     return f"{interval.value:.2f} [{span}]"
 
