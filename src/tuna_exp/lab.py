@@ -22,7 +22,7 @@ from tuna_exp.stages.tokenise import Reading, tokenise_instructions, tokenise_ra
 from tuna_exp.stages.train import CHECKPOINT, Training, train_ranked, train_sft
 
 # Raised when a stage's code changes what it writes: older artifacts are then not taken for new.
-VERSIONS = {"sample": 2, "rank": 2, "tokenise": 1, "train": 2, "evaluate": 1, "compare": 2}
+VERSIONS = {"sample": 2, "rank": 3, "tokenise": 1, "train": 2, "evaluate": 1, "compare": 3}
 
 # Model-forward tokens that one generated token costs: decoding reads all weights for few rows.
 DECODE_COST = 2.5

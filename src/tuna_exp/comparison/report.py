@@ -22,6 +22,8 @@ from markupsafe import Markup
 from tuna_exp.comparison import plots, wording
 from tuna_exp.comparison.curves import curves as training_curves
 from tuna_exp.comparison.results import Comparison
+from tuna_exp.comparison.table import agreement_rows, trust_rows
+from tuna_exp.comparison.trust_plots import trust_charts
 from tuna_exp.records import Prediction
 
 _SAMPLES = 8
@@ -73,6 +75,7 @@ def script_json(value: object) -> Markup:
 
 def _page(comparison: Comparison, settings: Mapping[str, object]) -> str:
     charts, curves = plots.charts(comparison), training_curves(comparison)
+    trust = trust_charts(comparison)
     environment = Environment(
         loader=PackageLoader("tuna_exp.comparison"),
         autoescape=True,
@@ -85,7 +88,11 @@ def _page(comparison: Comparison, settings: Mapping[str, object]) -> str:
         wording=wording,
         charts=charts,
         curves=curves,
-        specs=script_json([chart.spec for chart in [*charts, *curves]]),
+        trust=trust,
+        trust_tables=[
+            rows for rows in (trust_rows(comparison), agreement_rows(comparison)) if rows
+        ],
+        specs=script_json([chart.spec for chart in [*charts, *curves, *trust]]),
         bundle=Markup(_bundle()),
         samples=samples(comparison),
         settings=list(_flat(settings)),

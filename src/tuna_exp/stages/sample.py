@@ -94,4 +94,5 @@ def write(work: Workspace, sets: Sequence[CandidateSet]) -> None:
         cut_at_max_tokens=sum(c.finish_reason == "length" for c in candidates),
         generated_tokens=sum(s.tokens + s.discarded_tokens for s in sets),
         discarded_tokens=sum(s.discarded_tokens for s in sets),
+        usd=sum(s.usd for s in sets),
     )
