@@ -43,6 +43,16 @@ class Example(BaseModel):
     input: str = ""
 
 
+class Criterion(BaseModel):
+    """One criterion of a rubric."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    name: Words
+    question: Words
+    weight: AtLeastZero
+
+
 RULES: Mapping[str, Any] = {
     # The whole experiment.
     "seed": Annotated[int, Field(ge=0, lt=2**32)],  # NumPy takes no more
@@ -102,6 +112,9 @@ RULES: Mapping[str, Any] = {
     "answer": Literal["auto", "form", "first_token", "text"],
     "orders": Positive,
     "repeats": Whole,
+    "PairwiseRanker.orders": Literal[1, 2],
+    "pairs": Literal["all", "sorted"],
+    "criteria": Annotated[list[Criterion], Field(min_length=1)],
     "examples": list[Example],
     "gpu_memory_utilization": OpenShare,
     "tensor_parallel_size": Positive,

@@ -44,7 +44,6 @@ class Question:
 
     `read` turns the reply into a score per text, or names the kind of refusal. For `first_token`,
     `options` are what may follow `begun` and `weigh` turns their log-probabilities into scores.
-    `tokens` is the length of the prompt, `too_long` why it was not asked.
     """
 
     shown: tuple[str, ...]
