@@ -117,6 +117,8 @@ RULES: Mapping[str, Any] = {
     "criteria": Annotated[list[Criterion], Field(min_length=1)],
     "RewardModelRanker.label": Words | None,
     "RewardModelRanker.max_length": Positive,
+    "weights.*": AboveZero,
+    "combine": Literal["borda", "scores_z", "majority"],
     "metric": Literal["rouge_l", "embedding"],
     "encoder": type(None),
     "examples": list[Example],
