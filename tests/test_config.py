@@ -31,6 +31,8 @@ GIVEN = {
     "dataset=jsonl": ["dataset.path=nowhere.jsonl"],
     "dataset=tuna_release": ["dataset.path=nowhere.json"],
     "model=hub": ["model.name=nobody/nothing"],
+    "ranker=reference_embedding": ["ranker.encoder.name=nobody/nothing"],
+    "ranker=reward_model": ["ranker.source.name=nobody/nothing"],
 }
 
 
@@ -95,7 +97,7 @@ def test_every_rule_is_for_a_key() -> None:
     for path, node in all_nodes():
         target = node.get("_target_", "").rpartition(".")[2]
         names = {f"{path}.{key}".lstrip(".") for key in node}
-        used |= {f"{target}.{key}" for key in node} | {f"{path}.*".rpartition("fields")[1] + ".*"}
+        used |= {f"{target}.{key}" for key in node} | {f"{path.rpartition('.')[2]}.*"}
         used |= {
             ".".join(name.split(".")[i:]) for name in names for i in range(name.count(".") + 1)
         }
@@ -132,6 +134,16 @@ def test_the_teachers_ranker_is_chosen_apart() -> None:
     config = composed("ranker@teacher_ranker=random")
     assert config.teacher_ranker._target_.endswith("RandomRanker")
     assert config.ranker._target_.endswith("VerifierRanker")
+
+
+def test_members_of_an_ensemble_are_chosen_by_name() -> None:
+    overrides = ["ranker=ensemble", "~ranker@ranker.members.likelihood"]
+    changed = ["+ranker@ranker.members.chance=random", "~ranker.weights"]
+    config = composed(*overrides, *changed, "+ranker.weights.chance=0.5")
+    check_config(config, SETTINGS)
+    assert sorted(config.ranker.members) == ["chance", "judge"]
+    inner = composed("ranker=ensemble", "ranker@ranker.members.judge=pairwise")
+    assert inner.ranker.members.judge._target_.endswith("PairwiseRanker")
 
 
 def test_methods_are_chosen_by_list() -> None:

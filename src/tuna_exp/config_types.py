@@ -28,6 +28,8 @@ from tuna_exp.secrets import CURE, is_secret
 HYDRA_KEYS = frozenset({"_target_", "_partial_", "_convert_", "_recursive_", "_args_"})
 # Groups whose option holds any number of parts by name.
 COLLECTIONS = frozenset({"method", "logger", "callbacks", "extra_rankers"})
+# Keys below which names are the user's own, wherever they are.
+NAMED = frozenset({"members", "weights"})
 SHOWN = 14
 _KEY_WORDS = {"missing": "should have the key", "extra_forbidden": "should not have the key"}
 _REFERENCE = re.compile(r"\$\{[\w.]+\}")
@@ -110,10 +112,10 @@ class Checking:
                 yield from self._value(value, name, target if listed else None)
 
     def _is_unknown(self, path: str, keys: set[str] | None, key: str) -> bool:
-        return keys is not None and key not in keys and path not in COLLECTIONS
+        return keys is not None and key not in keys and not _takes_names(path)
 
     def _part(self, node: dict[str, Any], path: str, name: str) -> Iterator[str]:
-        if path in COLLECTIONS and "_target_" not in node:
+        if _takes_names(path) and "_target_" not in node:
             yield f"{name} has no _target_, the class that it is made with."
         yield from self.node(node, name)
 
@@ -138,6 +140,10 @@ class Checking:
         problem = None if rule is None else misfit(value, rule)
         if problem:
             yield f"{name}={value!r:.60}: {problem}"
+
+
+def _takes_names(path: str) -> bool:
+    return path in COLLECTIONS or path.rpartition(".")[2] in NAMED
 
 
 def wrong_baseline(config: DictConfig) -> Iterator[str]:

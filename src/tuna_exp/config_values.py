@@ -43,6 +43,16 @@ class Example(BaseModel):
     input: str = ""
 
 
+class Criterion(BaseModel):
+    """One criterion of a rubric."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    name: Words
+    question: Words
+    weight: AtLeastZero
+
+
 RULES: Mapping[str, Any] = {
     # The whole experiment.
     "seed": Annotated[int, Field(ge=0, lt=2**32)],  # NumPy takes no more
@@ -99,7 +109,18 @@ RULES: Mapping[str, Any] = {
     "diversity": type(None),
     "lora": type(None),
     "temperature_step": AtLeastZero,
-    "answer": Literal["text", "first_token"],
+    "answer": Literal["auto", "form", "first_token", "text"],
+    "orders": Positive,
+    "repeats": Whole,
+    "PairwiseRanker.orders": Literal[1, 2],
+    "pairs": Literal["all", "sorted"],
+    "criteria": Annotated[list[Criterion], Field(min_length=1)],
+    "RewardModelRanker.label": Words | None,
+    "RewardModelRanker.max_length": Positive,
+    "weights.*": AboveZero,
+    "combine": Literal["borda", "scores_z", "majority"],
+    "metric": Literal["rouge_l", "embedding"],
+    "encoder": type(None),
     "examples": list[Example],
     "gpu_memory_utilization": OpenShare,
     "tensor_parallel_size": Positive,

@@ -213,8 +213,8 @@ class Lab:
     def _rank(self, candidates: Step, ranker: Ranker, label: str, limit: int | None = None) -> Step:
         settings = {"ranker": ranker.digest(), "limit": limit}
         run = partial(rank, ranker, limit)
-        reads = getattr(ranker, "judge", None) is not None
-        effort = (limit or len(self.instructions)) * (400.0 if reads else 0.1)
+        asked = ranker.questions(self.student_sampling.decoding.responses)
+        effort = (limit or len(self.instructions)) * (400.0 * asked + 0.1)
         return self._step("rank", label, settings, {"candidates": candidates}, run, effort)
 
     def _step(

@@ -106,7 +106,7 @@ def test_above_the_share_the_raw_replies_are_kept_and_named(
 ) -> None:
     """The tiny model answers both sets that are to be judged with noise: 2 of 3."""
     decoding = Decoding(1, 1.0, 1.0, 0, max_new_tokens=6)
-    judge = ContextualRanker(student.llm(), "text", decoding, batch_size=2, seed=0)
+    judge = ContextualRanker(student.llm(), "text", decoding, 2, seed=0, orders=1, repeats=0)
     work = make_work(candidates=candidates)
     rank(judge, None, work)
     with pytest.raises(RefusalError, match=r"2 of 3 sets \(cut_short: 2\).*0\.5.*Cure") as caught:
