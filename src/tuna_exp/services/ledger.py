@@ -164,7 +164,8 @@ class Ledger:
                 f"WHERE key IN ({_places(some)})",
                 some,
             ):
-                found[row[0]] = Entry(*row[:5], row[5] / NANOS)
+                key, state, courier, batch, reply, nanos = row
+                found[key] = Entry(key, state, courier, batch, reply, nanos / NANOS)
         return found
 
     def request(self, key: str) -> Request | None:
