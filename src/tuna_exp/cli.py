@@ -1,4 +1,4 @@
-"""The command line: `tuna-exp` runs, `tuna-exp compare` and `tuna-exp artifacts` look at what ran.
+"""The command line: `tuna-exp` runs; `compare`, `artifacts` and `study` look at what ran.
 
 Whatever goes wrong ends here, in one screen of words: exit status 2 where the user can mend it, 130
 after Ctrl-C, 1 for a fault of ours. Importing this module imports neither torch nor Lightning.
@@ -55,7 +55,11 @@ COMPARE = (
 def main() -> None:
     """Run the command in sys.argv and exit with its status."""
     command, *rest = sys.argv[1:] or [""]
-    commands = {"artifacts": artifacts_command, "compare": compare_command}
+    commands = {
+        "artifacts": artifacts_command,
+        "compare": compare_command,
+        "study": study_command,
+    }
     try:
         sys.exit(commands[command](rest) if command in commands else run_command(sys.argv[1:]))
     except (Exception, KeyboardInterrupt) as error:
@@ -128,6 +132,13 @@ def artifacts_command(arguments: Sequence[str]) -> int:
     return artifacts(arguments)
 
 
+def study_command(arguments: Sequence[str]) -> int:
+    """Ask people what a ranker was asked: export a study, or import its answers."""
+    from tuna_exp.study.command import main as study
+
+    return study(arguments, SETTINGS)
+
+
 def compare_command(arguments: Sequence[str]) -> int:
     """Compare finished runs: `tuna-exp compare runs=FOLDER[,FOLDER...]`."""
     if {"-h", "--help"} & set(arguments):
@@ -148,7 +159,7 @@ def compare_command(arguments: Sequence[str]) -> int:
 def run_command(arguments: Sequence[str]) -> int:
     """Compose the config from the command line and run it, once or as a sweep."""
     given = parsed(arguments)
-    check_arguments(given, arguments, ("artifacts", "compare"))
+    check_arguments(given, arguments, ("artifacts", "compare", "study"))
     # Hydra reads no override that stands behind a flag that stands behind an override.
     flags = [argument for argument in arguments if argument not in given.overrides]
     sys.argv[1:] = [*flags, *given.overrides]
