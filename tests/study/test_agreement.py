@@ -93,6 +93,7 @@ def test_whoever_says_the_same_agrees_fully(kind: str) -> None:
     for interval in (result.people.mean.kappa, result.people.alpha, same.majority.tau):
         assert interval.value == interval.high == 1.0 and 0 < interval.low < 1
     assert same.majority.agreement.value == 1.0 and other.majority.agreement.value == 0.0
+    assert same.person == same.majority and same.kappas["bob"] == same.person.kappa
     assert other.majority.tau.value == -1.0 and other.kappas["ann"].value < 0
 
 
@@ -118,6 +119,7 @@ def test_a_ranker_without_a_verdict_does_not_agree() -> None:
     partial = Key.of("pairs", 0, items, key.seats)
     (ranker,) = measure(partial, [as_answers(key, "ann", "longest")], BOOTSTRAP).rankers
     assert ranker.unanswered == 3 and ranker.majority.agreement.value == 0.75
+    assert ranker.person.agreement.value == 0.75
     assert ranker.majority.kappa.value == 1.0 and ranker.majority.kappa.items == 9
 
 

@@ -11,8 +11,8 @@ import pytest
 from tests.study.test_drawing import key_of
 from tuna_exp.errors import DataError
 from tuna_exp.study.answers import read_answers
-from tuna_exp.study.export import sheet
 from tuna_exp.study.key import Key
+from tuna_exp.study.sheets import sheet
 
 Change = Callable[[dict[str, Any]], object]
 
@@ -64,7 +64,8 @@ _VERDICTS = {"verdict", *(f"place_{n}" for n in range(1, 5))}
 def test_a_sheet_says_the_same_as_the_page(tmp_path: Path, kind: str, delimiter: str) -> None:
     key = key_of(kind)
     path = tmp_path / "bob.csv"
-    path.write_text(filled(key, 1, delimiter), encoding="utf-8-sig")
+    # As spreadsheets save it: with a mark, and with empty lines below.
+    path.write_text(filled(key, 1, delimiter) + f"\n{delimiter * 3}", encoding="utf-8-sig")
     page = write(tmp_path, exported(key, "ann", 1))
     bob, ann = read_answers([path, page], key, allow_missing=False)
     assert bob.rater == "bob" and bob.ranks == ann.ranks

@@ -1,6 +1,9 @@
 """`tuna-exp study`: from rankings to a page, from answers to agreement."""
 
 import json
+import re
+import shlex
+import shutil
 from pathlib import Path
 
 import pytest
@@ -27,13 +30,28 @@ def test_export_and_import(
     ]
     main(["import", str(out), *paths], SETTINGS)
     told = capsys.readouterr().out
-    assert "longest ranker agrees with people on 100.0 %" in told and "agreement.html" in told
+    assert "longest ranker agrees with a person on 100.0 %" in told and "agreement.html" in told
     main(["import", str(out), *paths, "--json"], SETTINGS)
     result = json.loads(capsys.readouterr().out)
     assert result == json.loads((out / "agreement.json").read_text())
     assert [r["majority"]["agreement"]["value"] for r in result["rankers"]] == [1.0, 0.0]
     page = (out / "agreement.html").read_text()
     assert "longest ranker agrees" in page and page.count('data-plot="') == 2
+
+
+def test_the_readme_s_commands_run(
+    rankings: Folders, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With the names that they have there for folders and raters."""
+    readme = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
+    export, read = re.findall(r"^tuna-exp study (.*)$", readme, re.MULTILINE)
+    for folder, name in zip(rankings(), ("DIGEST", "OTHER"), strict=True):
+        shutil.copytree(folder, tmp_path / "artifacts" / "rank" / name)
+    monkeypatch.chdir(tmp_path)
+    main(shlex.split(export, comments=True), SETTINGS)
+    for seat, rater in enumerate(("ann", "bob")):
+        write(tmp_path, exported(Key.read(Path("study")), rater, seat), f"answers-{rater}.json")
+    assert main(shlex.split(read, comments=True), SETTINGS) == 0
 
 
 def test_a_count_of_nothing_is_told(rankings: Folders, tmp_path: Path) -> None:

@@ -9,8 +9,9 @@ import pytest
 
 from tests.study.test_drawing import key_of
 from tuna_exp.errors import UserError
-from tuna_exp.study.export import page, sheet, write_study
+from tuna_exp.study.export import page, write_study
 from tuna_exp.study.key import Item, Key, Shown
+from tuna_exp.study.sheets import sheet
 
 
 def embedded(text: str) -> dict[str, object]:

@@ -61,14 +61,17 @@ class People:
 
 @dataclass(frozen=True)
 class Ranker:
-    """A ranker against the people's majority, and its Cohen's κ with each of them.
+    """A ranker against the people's majority, against a person, and its Cohen's κ with each.
 
-    `unanswered` counts comparisons with a majority that the ranker gave no verdict on: they count
-    as not agreeing, and are left out of κ and τ.
+    `person` is the mean over raters, which is what the people's mean over pairs compares with: a
+    majority is easier to agree with than a person is. `unanswered` counts comparisons with a
+    majority that the ranker gave no verdict on: they count as not agreeing, and are left out of κ
+    and τ.
     """
 
     name: str
     majority: Together
+    person: Together
     kappas: dict[str, Interval]
     unanswered: int
 
@@ -242,15 +245,21 @@ def _ranker(
     owners: Codes,
     bootstrap: Bootstrap,
 ) -> Ranker:
-    silent = (said == MISSING) & (majority != MISSING)
-    unanswered = np.bincount(owners[silent], minlength=int(owners.max()) + 1)
-    tables = np.column_stack([_tables(said, majority, owners), unanswered])
+    against = {rater: _against(said, codes, owners) for rater, codes in people.items()}
     return Ranker(
         name,
-        _together(tables, bootstrap),
-        {rater: _kappa(_tables(said, codes, owners), bootstrap) for rater, codes in people.items()},
-        int(silent.sum()),
+        _together(_against(said, majority, owners), bootstrap),
+        _mean_together([t for t in against.values() if t.any()], bootstrap),
+        {rater: _kappa(tables[:, :_CELLS], bootstrap) for rater, tables in against.items()},
+        int(((said == MISSING) & (majority != MISSING)).sum()),
     )
+
+
+def _against(said: Codes, judge: Codes, owners: Codes) -> Array:
+    """Tables of a ranker and who judges it, with what it left unanswered, shape (items, 10)."""
+    silent = (said == MISSING) & (judge != MISSING)
+    unanswered = np.bincount(owners[silent], minlength=int(owners.max()) + 1)
+    return np.column_stack([_tables(said, judge, owners), unanswered])
 
 
 def _people(
@@ -273,12 +282,12 @@ def _people(
 
 
 def _mean_together(tables: Sequence[Array], bootstrap: Bootstrap) -> Together:
-    """Unweighted means over pairs of raters, each pair having its own table."""
+    """Unweighted means over pairs of judges, each pair with tables of shape (items, 9 or 10)."""
     side = np.column_stack(tables)
     rows = side[side.any(axis=1)]
 
     def mean_of(sums: Array, statistic: str) -> Array:
-        by_pair = np.moveaxis(sums.reshape(len(tables), _CELLS, *sums.shape[1:]), 0, 1)
+        by_pair = np.moveaxis(sums.reshape(len(tables), -1, *sums.shape[1:]), 0, 1)
         return np.asarray(_STATISTICS[statistic](by_pair).mean(axis=0))
 
     return Together(

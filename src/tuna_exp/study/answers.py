@@ -13,8 +13,8 @@ from pydantic import Field, ValidationError
 from tuna_exp.datasets.reading import read_text
 from tuna_exp.errors import DataError, nearest
 from tuna_exp.records import Record
-from tuna_exp.study.export import verdict_columns
 from tuna_exp.study.key import Key, Ranks, dense
+from tuna_exp.study.sheets import verdict_columns
 
 _SHOWN = 5
 _DELIMITERS = ",;\t"
@@ -87,7 +87,8 @@ def _from_csv(path: Path, text: str, key: Key) -> _Sheet:
     """Read a filled sheet; the rater is the file's name, because a sheet has no place for one."""
     header = text.splitlines()[0]
     delimiter = max(_DELIMITERS, key=header.count)
-    rows = list(csv.DictReader(io.StringIO(text, newline=""), delimiter=delimiter))
+    lines = csv.DictReader(io.StringIO(text, newline=""), delimiter=delimiter)
+    rows = [line for line in lines if any(line.values())]
     needed = ["study", "seat", "item", *verdict_columns(key)]
     missing = [column for column in needed if not rows or column not in rows[0]]
     if missing:

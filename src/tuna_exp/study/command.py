@@ -1,23 +1,24 @@
 """`tuna-exp study`: ask people what a ranker was asked, and see how far they agree.
 
-`export` writes a page and sheets for raters; `import` reads what they answered.
+`export` writes a page and sheets for raters; `import` reads what they answered. What charts and
+numbers need is imported after the input was read, so that a mistyped path is told at once.
 """
 
 import argparse
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import yaml
 from rich.console import Console
 
-from tuna_exp.comparison.statistics import Bootstrap
-from tuna_exp.study import report
-from tuna_exp.study.agreement import measure
 from tuna_exp.study.answers import read_answers
 from tuna_exp.study.drawing import USUAL_COUNT, Plan, make_key, read_rankings
-from tuna_exp.study.export import write_study
 from tuna_exp.study.key import KEY_FILE, Key
+
+if TYPE_CHECKING:
+    from tuna_exp.comparison.statistics import Bootstrap
 
 
 def main(argv: Sequence[str], settings: Path) -> int:
@@ -61,6 +62,8 @@ def _parser() -> argparse.ArgumentParser:
 def _export(arguments: argparse.Namespace, console: Console) -> None:
     plan = Plan(arguments.kind, arguments.count, arguments.seed, arguments.raters)
     key = make_key(read_rankings(arguments.rankings), plan)
+    from tuna_exp.study.export import write_study
+
     paths = write_study(key, arguments.out)
     asked = f"{len(key.items)} {key.kind}, {len(key.seats)} rater(s), study {key.digest}"
     console.print(f"{asked}. For the raters:", markup=False)
@@ -73,6 +76,9 @@ def _export(arguments: argparse.Namespace, console: Console) -> None:
 def _import(arguments: argparse.Namespace, settings: Path, console: Console) -> None:
     key = Key.read(arguments.folder)
     answers = read_answers(arguments.answers, key, arguments.allow_missing)
+    from tuna_exp.study import report
+    from tuna_exp.study.agreement import measure
+
     agreement = measure(key, answers, _bootstrap(settings))
     paths = report.write(agreement, arguments.folder)
     if arguments.json:
@@ -82,7 +88,9 @@ def _import(arguments: argparse.Namespace, settings: Path, console: Console) -> 
     console.print(f"Report: {paths[-1]}", markup=False, soft_wrap=True)
 
 
-def _bootstrap(settings: Path) -> Bootstrap:
+def _bootstrap(settings: Path) -> "Bootstrap":
     """The intervals' settings of conf/comparison/default.yaml."""
+    from tuna_exp.comparison.statistics import Bootstrap
+
     said = yaml.safe_load((settings / "comparison" / "default.yaml").read_text(encoding="utf-8"))
     return Bootstrap(said["confidence"], said["resamples"], said["seed"])

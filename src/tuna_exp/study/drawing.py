@@ -14,7 +14,6 @@ from pydantic import ValidationError
 
 from tuna_exp.errors import DataError, UserError
 from tuna_exp.records import RankedExample
-from tuna_exp.stages.rank import RANKING
 from tuna_exp.store import MANIFEST
 from tuna_exp.study.key import Item, Key, Kind, Ranks, Shown, dense
 
@@ -104,6 +103,9 @@ def _named(path: Path) -> tuple[str, Path]:
     """What to call a ranking, and its file."""
     if not path.is_dir():
         return path.stem, path
+    # The stage brings what models need, which takes seconds and a mistyped path does not need.
+    from tuna_exp.stages.rank import RANKING
+
     try:
         label = str(json.loads((path / MANIFEST).read_bytes())["label"])
     except (OSError, ValueError, KeyError):

@@ -16,7 +16,7 @@ from tuna_exp.errors import UserError
 from tuna_exp.records import Record
 
 KEY_FILE = "key.json"
-_DIGITS = 16
+_DIGITS = 15
 Kind = Literal["pairs", "lists"]
 # Ranks of an item's texts in the key's order: 0 is best, equal ranks tie, none is skipped.
 Ranks = tuple[int, ...]
@@ -139,4 +139,6 @@ def dense(values: Sequence[float]) -> Ranks:
 def _digest(kind: Kind, items: Sequence[Item], seats: Sequence[Sequence[Shown]]) -> str:
     shown = [[item.id, item.instruction, item.texts] for item in items]
     orders = [[[shown.item, shown.order] for shown in seat] for seat in seats]
-    return hashlib.sha256(json.dumps([kind, shown, orders]).encode()).hexdigest()[:_DIGITS]
+    digest = hashlib.sha256(json.dumps([kind, shown, orders]).encode()).hexdigest()
+    # A letter first: a spreadsheet would make a number of 15 digits, or of some with an e.
+    return f"s{digest[:_DIGITS]}"

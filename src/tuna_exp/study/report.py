@@ -21,7 +21,7 @@ from tuna_exp.study.agreement import Agreement, Together
 
 RESULT = "agreement.json"
 REPORT = "agreement.html"
-HEADINGS = ("who", "agree %", "kappa", "tau-b", "alpha", "no verdict")
+HEADINGS = ("who", "against", "agree %", "kappa", "tau-b", "alpha", "no verdict")
 
 
 def write(agreement: Agreement, folder: Path) -> list[Path]:
@@ -57,11 +57,11 @@ def headline(agreement: Agreement) -> str:
         if people
         else "one rater alone cannot show how far people agree"
     )
-    known = [r for r in agreement.rankers if not math.isnan(r.majority.agreement.value)]
+    known = [r for r in agreement.rankers if not math.isnan(r.person.agreement.value)]
     if not known:
-        return f"No ranker can be compared with the people; {among}."
-    best = max(known, key=lambda ranker: ranker.majority.agreement.value)
-    return f"{best.name} agrees with people on {_share(best.majority.agreement)}; {among}."
+        return f"No ranker can be compared with people; {among}."
+    best = max(known, key=lambda ranker: ranker.person.agreement.value)
+    return f"{best.name} agrees with a person on {_share(best.person.agreement)}; {among}."
 
 
 def notes(agreement: Agreement) -> list[str]:
@@ -70,8 +70,9 @@ def notes(agreement: Agreement) -> list[str]:
     told = [
         f"{len(agreement.raters)} rater(s), {agreement.items} items, {agreement.comparisons} "
         f"comparisons of two responses; in brackets {level} intervals over items.",
-        "Rankers stand against the people's majority, people against each other (mean over pairs "
-        "of raters). Kappa is Cohen's, alpha Krippendorff's "
+        "Compare a ranker's agreement with a person (mean over raters) with that of people with "
+        "each other (mean over pairs): a majority is easier to agree with.",
+        "Kappa is Cohen's, alpha Krippendorff's "
         f"({'nominal' if agreement.kind == 'pairs' else 'ordinal'}), tau-b Kendall's.",
     ]
     if agreement.undecided:
@@ -85,13 +86,14 @@ def notes(agreement: Agreement) -> list[str]:
 
 def rows(agreement: Agreement) -> list[tuple[str, ...]]:
     """The cells of `HEADINGS`, rankers first."""
-    made: list[tuple[str, ...]] = [
-        (ranker.name, *_cells(ranker.majority), wording.UNKNOWN, str(ranker.unanswered))
-        for ranker in agreement.rankers
-    ]
+    dash, made = wording.UNKNOWN, list[tuple[str, ...]]()
+    for ranker in agreement.rankers:
+        silent = str(ranker.unanswered)
+        made.append((ranker.name, "a person", *_cells(ranker.person), dash, dash))
+        made.append((ranker.name, "the majority", *_cells(ranker.majority), dash, silent))
     if agreement.people:
         alpha = _decimal(agreement.people.alpha)
-        made.append(("people", *_cells(agreement.people.mean), alpha, wording.UNKNOWN))
+        made.append(("people", "each other", *_cells(agreement.people.mean), alpha, dash))
     return made
 
 
@@ -109,7 +111,7 @@ def kappas(agreement: Agreement) -> list[tuple[str, str, str]]:
 
 def charts(agreement: Agreement) -> list[plots.Chart]:
     """Agreement, and what of it is beyond chance, of each ranker and of the people."""
-    judged = [(ranker.name, ranker.majority) for ranker in agreement.rankers]
+    judged = [(ranker.name, ranker.person) for ranker in agreement.rankers]
     judged += [("people", agreement.people.mean)] if agreement.people else []
     return [
         _chart("Agreement with people", "comparisons judged alike, %", judged, "agreement"),
@@ -125,7 +127,7 @@ def _chart(title: str, axis: str, judged: list[tuple[str, Together]], field: str
     ]
     names = [name for name, _ in judged]
     chart: alt.LayerChart = plots.intervals(data, axis, y="judge:N", order=None)
-    caption = "Rankers against the majority; people against each other."
+    caption = "Means over raters, and over pairs of raters for people with each other."
     return plots.Chart(title, caption, plots.sized(chart, 34 + 30 * len(names)), wide=False)
 
 
