@@ -77,6 +77,15 @@ def test_rankings_of_other_samples_are_told(rankings: Folders, tmp_path: Path) -
         make_key(read_rankings([rankings()[0], other]), Plan("pairs", None, 0, 1))
 
 
+def test_a_text_may_hold_any_separator_of_unicode(tmp_path: Path) -> None:
+    path = tmp_path / "odd.jsonl"
+    example = examples(1, 1.0)[0]
+    odd = example.instruction.model_copy(update={"instruction": "a\u2028b\x85c"})
+    write_records(path, [example.model_copy(update={"instruction": odd})])
+    (ranking,) = read_rankings([path])
+    assert ranking.examples["i0"].instruction == odd
+
+
 @pytest.mark.parametrize(("content", "told"), [("{}", "line 1: instruction"), (None, "cannot be")])
 def test_what_is_no_ranking_is_told(tmp_path: Path, content: str | None, told: str) -> None:
     path = tmp_path / "some.jsonl"

@@ -115,7 +115,8 @@ def _named(path: Path) -> tuple[str, Path]:
 
 def _examples(path: Path) -> Iterator[RankedExample]:
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
+        # Not splitlines, which takes more for the end of a line than JSON lines do.
+        lines = path.read_text(encoding="utf-8").rstrip("\n").split("\n")
     except (OSError, UnicodeDecodeError) as error:
         raise DataError(
             f"{path} cannot be read as a ranking ({error}). Cure: name a folder of "
