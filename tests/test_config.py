@@ -31,6 +31,7 @@ GIVEN = {
     "dataset=jsonl": ["dataset.path=nowhere.jsonl"],
     "dataset=tuna_release": ["dataset.path=nowhere.json"],
     "model=hub": ["model.name=nobody/nothing"],
+    "teacher=replay": ["teacher.path=nowhere.jsonl"],
     "ranker=reference_embedding": ["ranker.encoder.name=nobody/nothing"],
     "ranker=reward_model": ["ranker.source.name=nobody/nothing"],
 }

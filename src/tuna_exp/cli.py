@@ -1,4 +1,4 @@
-"""The command line: `tuna-exp` runs; `compare`, `artifacts` and `doctor` look at what there is.
+"""The command line: `tuna-exp` runs; the other commands look at what ran and what it would cost.
 
 Whatever goes wrong ends here, in one screen of words: exit status 2 where the user can mend it, 130
 after Ctrl-C, 1 for a fault of ours. Importing this module imports neither torch nor Lightning.
@@ -127,6 +127,13 @@ def artifacts_command(arguments: Sequence[str]) -> int:
     return artifacts(arguments)
 
 
+def study_command(arguments: Sequence[str]) -> int:
+    """Ask people what a ranker was asked: export a study, or import its answers."""
+    from tuna_exp.study.command import main as study
+
+    return study(arguments, SETTINGS)
+
+
 def compare_command(arguments: Sequence[str]) -> int:
     """Compare finished runs: `tuna-exp compare runs=FOLDER[,FOLDER...]`."""
     if {"-h", "--help"} & set(arguments):
@@ -155,6 +162,7 @@ COMMANDS: dict[str, Callable[[Sequence[str]], int]] = {
     "artifacts": artifacts_command,
     "compare": compare_command,
     "doctor": doctor_command,
+    "study": study_command,
 }
 
 

@@ -30,6 +30,8 @@ HYDRA_KEYS = frozenset({"_target_", "_partial_", "_convert_", "_recursive_", "_a
 COLLECTIONS = frozenset({"method", "logger", "callbacks", "extra_rankers"})
 # Keys below which names are the user's own, wherever they are.
 NAMED = frozenset({"members", "weights"})
+# Anything may stand in these: a service alone knows what it takes.
+FREE = frozenset({"parameters"})
 SHOWN = 14
 _KEY_WORDS = {"missing": "should have the key", "extra_forbidden": "should not have the key"}
 _REFERENCE = re.compile(r"\$\{[\w.]+\}")
@@ -93,6 +95,8 @@ class Checking:
 
     def node(self, node: Any, path: str) -> Iterator[str]:
         """Yield a sentence for each problem of the mapping at `path` and below it."""
+        if path.rpartition(".")[2] in FREE:
+            return
         target = node.get("_target_", "")
         keys = self.known.keys.get(target or path)
         listed = keys is not None or not target

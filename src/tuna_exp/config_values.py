@@ -150,7 +150,7 @@ RULES: Mapping[str, Any] = {
     "seeds": bool,
     "forms": bool,
     "choices": Positive,
-    "parameters": dict[str, Any],
+    "parameters.*": Any,
     "licence": str,
     # Training.
     "mle_on": Literal["reference", "best", "all"],

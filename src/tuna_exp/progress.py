@@ -51,12 +51,12 @@ class NoBar:
 
 
 # What is asked of a service happens deep inside a stage's parts, none of which has to know of it.
-_CURRENT: ContextVar[Bar] = ContextVar("bar", default=NoBar())
+_CURRENT: ContextVar[Bar] = ContextVar("bar")
 
 
 def current_bar() -> Bar:
     """Return the bar of the step that is running."""
-    return _CURRENT.get()
+    return _CURRENT.get(NoBar())
 
 
 def spoken_time(seconds: float) -> str:

@@ -70,7 +70,7 @@ def differences(comparison: Comparison) -> Chart:
     ]
     splits = [wording.split_label(split) for split in comparison.splits]
     title = f"points against {base}"
-    layers = _intervals(data, title, y="method:N", order=names_of(comparison), offset=splits)
+    layers = intervals(data, title, y="method:N", order=names_of(comparison), offset=splits)
     zero = alt.Chart(inline([{"at": 0}])).mark_rule(strokeDash=[4, 3]).encode(x="at:Q")
     caption = (
         f"Score minus {base}'s on the same items, in percentage points, with "
@@ -82,7 +82,7 @@ def differences(comparison: Comparison) -> Chart:
 def scores(comparison: Comparison) -> Chart:
     """Mean partial score of each method over all items."""
     data = [span(row.score) | {"method": row.method} for row in comparison.rows_of(ALL)]
-    chart = _intervals(data, "score, %", y="method:N", order=names_of(comparison))
+    chart = intervals(data, "score, %", y="method:N", order=names_of(comparison))
     items = comparison.rows_of(ALL)[0].items
     caption = f"Mean over {items} held-out items, with {wording.level(comparison)} intervals."
     return Chart("Score of each method", caption, sized(chart, 34 + 26 * len(data)), wide=False)
@@ -148,7 +148,7 @@ def rankers(comparison: Comparison) -> Chart:
         for ranking in comparison.rankings
         if ranking.agreement
     ]
-    points = _intervals(data, "pairs ordered as by the truth, %", y="ranking:N")
+    points = intervals(data, "pairs ordered as by the truth, %", y="ranking:N")
     chance = alt.Chart(inline([{"at": 100 * CHANCE}])).mark_rule(strokeDash=[4, 3])
     caption = (
         f"Dashed: chance, 50 %. {wording.level(comparison)} intervals over sets; ties of the "
@@ -179,7 +179,7 @@ def _dollars(comparison: Comparison, shared: str) -> Chart:
     return Chart("Dollars per stage", caption, _cost(comparison, spent, "dollars"), wide=False)
 
 
-def _intervals(
+def intervals(
     data: Sequence[Datum],
     title: str,
     y: str,

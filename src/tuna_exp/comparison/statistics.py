@@ -5,8 +5,9 @@ paired difference says as much and shows its size; the report says how many comp
 """
 
 import math
+import warnings
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 from typing import Literal
@@ -197,25 +198,50 @@ def ratio_interval(
     """
     top, base = np.asarray(totals, dtype=np.float64), np.asarray(counts, dtype=np.float64)
     units = len(top)
-    value = float(top.sum() / base.sum()) if units else math.nan
-    if units < 2:
-        return Interval(value, math.nan, math.nan, units)
-    if np.ptp(top / base) <= _SAME:
-        return _unseen(value, units, bounds, bootstrap.confidence)
     if units > _MANY_UNITS:
         return _linearised(top, base, bootstrap.confidence)
-    low, high = stats.bootstrap(
-        (top, base),
-        lambda t, c, axis=-1: t.sum(axis=axis) / c.sum(axis=axis),
-        paired=True,
-        vectorized=True,
-        n_resamples=bootstrap.resamples,
-        batch=max(1, _NUMBERS_AT_ONCE // units),
-        confidence_level=_expanded(bootstrap.confidence, units),
-        method="BCa",
-        rng=np.random.default_rng(bootstrap.seed),
-    ).confidence_interval
-    return Interval(value, float(low), float(high), units)
+    both = np.stack([top, base], axis=1)
+    return sums_interval(both, lambda sums: sums[0] / sums[1], bounds, bootstrap)
+
+
+def sums_interval(
+    counts: Array,
+    value: Callable[[Array], Array],
+    bounds: tuple[float, float],
+    bootstrap: Bootstrap,
+) -> Interval:
+    """A statistic of column sums with its BCa bootstrap interval over the n rows of `counts`.
+
+    `counts` has shape (n, m), one row per resampled unit; `value` takes sums of shape (m, ...) and
+    returns shape (...). `bounds` are the least and largest value it can have; they are used only
+    where leaving out any unit changes nothing (see `_unseen`).
+    """
+    units, columns = counts.shape
+    sums = counts.sum(axis=0)
+    estimate = float(value(sums)) if units else math.nan
+    if units < 2 or math.isnan(estimate):
+        return Interval(estimate, math.nan, math.nan, units)
+    if np.ptp(value((sums - counts).T)) <= _SAME:
+        return _unseen(estimate, units, bounds, bootstrap.confidence)
+
+    def resampled(*drawn: Array, axis: int = -1) -> Array:
+        return value(np.stack([column.sum(axis=axis) for column in drawn]))
+
+    with warnings.catch_warnings():
+        # A resample without a value makes the interval unknown, which `Interval` says.
+        warnings.simplefilter("ignore", stats.DegenerateDataWarning)
+        low, high = stats.bootstrap(
+            tuple(counts.T),
+            resampled,
+            paired=True,
+            vectorized=True,
+            n_resamples=bootstrap.resamples,
+            batch=max(1, 2 * _NUMBERS_AT_ONCE // (units * columns)),
+            confidence_level=_expanded(bootstrap.confidence, units),
+            method="BCa",
+            rng=np.random.default_rng(bootstrap.seed),
+        ).confidence_interval
+    return Interval(estimate, float(low), float(high), units)
 
 
 def _linearised(totals: Array, counts: Array, confidence: float) -> Interval:

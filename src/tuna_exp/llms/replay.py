@@ -41,7 +41,8 @@ class ReplayLLM:
         """Raise ConfigError where there is no such file."""
         if not Path(self.path).is_file():
             raise ConfigError(
-                f"teacher.path={self.path}: there is no such file. Cure: a file of recorded answers."
+                f"teacher.path={self.path}: there is no such file. Cure: name a file of recorded "
+                "answers."
             )
 
     def digest(self) -> dict[str, object]:
@@ -87,9 +88,7 @@ class OpenReplay:
         self, instructions: Sequence[Instruction], begun: str, options: Sequence[str]
     ) -> list[list[float]]:
         """Raise ConfigError: a recording has no probabilities of options."""
-        raise ConfigError(
-            "teacher=replay has no probabilities of options. Cure: ranker.answer=text."
-        )
+        raise ConfigError("teacher=replay cannot choose among options. Cure: ranker.answer=text.")
 
     def score_texts(self, instruction: Instruction, texts: Sequence[str]) -> list[list[float]]:
         """Raise ConfigError: a recording scores nothing."""
@@ -103,8 +102,8 @@ class OpenReplay:
         if len(found) < count:
             raise DataError(
                 f"{self.path} has {len(found)} answers to '{instruction.id}' "
-                f"({instruction.text[:60]!r}); asked are {count}. Cure: a recording of this dataset, "
-                "or fewer sampling_of_teacher.decoding.responses."
+                f"({instruction.text[:60]!r}); asked are {count}. Cure: a recording of this "
+                "dataset, or fewer sampling_of_teacher.decoding.responses."
             )
         return found[:count]
 
@@ -120,9 +119,9 @@ def recorded(path: Path) -> list[tuple[str, Sequence[Candidate]]]:
             except (ValueError, KeyError, TypeError, AttributeError, ValidationError) as error:
                 reason = str(error).splitlines()[0]
                 raise DataError(
-                    f"{path}:{number}: no recorded answers ({type(error).__name__}: {reason}). Cure: "
-                    'lines like {"instruction": ..., "responses": [...]}, or candidates.jsonl of an '
-                    "artifact."
+                    f"{path}:{number}: no recorded answers ({type(error).__name__}: {reason}). "
+                    'Cure: lines like {"instruction": ..., "responses": [...]}, or the '
+                    "candidates.jsonl of an artifact."
                 ) from error
     return records
 

@@ -1,9 +1,7 @@
 """A paid service, or a server of one's own, as an LLM: teacher or judge.
 
-It takes text and gives text; its tokens are its own. Where it gives no log-probabilities a local
-model can score what it wrote (`score_with`), and where it gives them too, both are kept, so that
-one sees how far the stand-in can be trusted. Left out: asking for the probability of options
-(`choose`), which no chat service gives for more than a few tokens.
+It takes text and gives text; its tokens are its own. Left out: asking for the probability of
+options (`choose`), which no chat service gives for more than a few tokens.
 """
 
 from collections.abc import Mapping, Sequence
@@ -12,7 +10,7 @@ from hashlib import sha256
 from typing import Any
 
 from tuna_exp.errors import ConfigError
-from tuna_exp.llms.base import LLM, Form, Gift, OpenLLM
+from tuna_exp.llms.base import Form, Gift
 from tuna_exp.llms.decoding import Decoding
 from tuna_exp.records import Candidate, Instruction, Origin, Usage
 from tuna_exp.services.account import Account
@@ -35,7 +33,7 @@ class ServiceLLM:
     `logprobs` asks for the log-probabilities of tokens, `seeds` says that a request may carry a
     seed, `forms` that an answer can be bound to a JSON schema, `choices` how many answers one
     request may ask for. `parameters` are put into every request; null takes one out. `licence` tags
-    what the model writes. `score_with` is a local model that scores it (None: nobody does).
+    what the model writes.
     """
 
     endpoint: Endpoint
@@ -48,13 +46,11 @@ class ServiceLLM:
     choices: int
     parameters: Mapping[str, Any]
     licence: str
-    score_with: LLM | None
 
     @property
     def gives(self) -> frozenset[Gift]:
         """Return what it gives besides texts."""
-        scored = self.logprobs or self.score_with is not None
-        gifts: dict[Gift, bool] = {"logprobs": scored, "forms": self.forms}
+        gifts: dict[Gift, bool] = {"logprobs": self.logprobs, "forms": self.forms}
         return frozenset(gift for gift, given in gifts.items() if given)
 
     def together(self, asked: int) -> int:
@@ -73,7 +69,6 @@ class ServiceLLM:
             "seeds": self.seeds,
             "parameters": dict(self.parameters),
             "licence": self.licence,
-            "score_with": self.score_with.digest() if self.score_with else None,
         }
 
     def check(self) -> None:
@@ -84,7 +79,7 @@ class ServiceLLM:
         if self.logprobs and self.endpoint.wire == "anthropic_messages":
             raise ConfigError(
                 "teacher.logprobs=true: Anthropic's messages have no log-probabilities. Cure: "
-                "teacher.logprobs=false, and score_with a local model where a ranking needs them."
+                "teacher.logprobs=false, and score_with=hugging_face where a ranking needs them."
             )
 
     def open(self) -> "OpenServiceLLM":
@@ -134,7 +129,6 @@ class OpenServiceLLM:
     def __init__(self, llm: ServiceLLM) -> None:
         self.llm = llm
         self.desk = Desk(llm.endpoint, llm.account)
-        self._scorer: OpenLLM | None = None
 
     def remember(self, instructions: Sequence[Instruction]) -> None:
         """Do nothing: what prompts share is the service's affair."""
@@ -168,10 +162,7 @@ class OpenServiceLLM:
         short = [i for i, some in enumerate(answered) if len(some) < decoding.responses]
         if short:
             self._fill(answered, short, instructions, decoding, seed, form)
-        return [
-            self._scored(instruction, some[: decoding.responses])
-            for instruction, some in zip(instructions, answered, strict=True)
-        ]
+        return [some[: decoding.responses] for some in answered]
 
     def choose(
         self, instructions: Sequence[Instruction], begun: str, options: Sequence[str]
@@ -241,13 +232,13 @@ class OpenServiceLLM:
         ]
 
     def _candidate(self, choice: Choice, reply: Reply, entry: Entry, usage: Usage) -> Candidate:
-        if self.llm.logprobs and choice.logps is None and choice.finish_reason != "refusal":
-            if self.llm.score_with is None:
-                raise ServiceError(
-                    f"{self.llm.endpoint.base_url} gave no log-probabilities for model "
-                    f"{self.llm.endpoint.model}, though asked. Cure: teacher.logprobs=false with "
-                    "another ranker, or teacher.score_with=... a local model."
-                )
+        unscored = choice.logps is None and choice.finish_reason != "refusal"
+        if self.llm.logprobs and unscored:
+            raise ServiceError(
+                f"{self.llm.endpoint.base_url} gave no log-probabilities for model "
+                f"{self.llm.endpoint.model}, though asked. Cure: teacher.logprobs=false, with "
+                "score_with=hugging_face where the ranking needs them."
+            )
         return Candidate(
             text=choice.text,
             token_logprobs=choice.logps or (),
@@ -256,19 +247,6 @@ class OpenServiceLLM:
                 request=entry.key, model=reply.model, licence=self.llm.licence, usage=usage
             ),
         )
-
-    def _scored(self, instruction: Instruction, answers: list[Candidate]) -> list[Candidate]:
-        """Have the local model score what was written, where there is one."""
-        if self.llm.score_with is None:
-            return answers
-        self._scorer = self._scorer or self.llm.score_with.open()
-        scored = self._scorer.score_texts(instruction, [answer.text for answer in answers])
-        return [
-            answer.model_copy(
-                update={"stand_in": logps, "token_logprobs": answer.token_logprobs or logps}
-            )
-            for answer, logps in zip(answers, map(tuple, scored), strict=True)
-        ]
 
 
 def echoed(raw: str, prompt: int, request: Request, url: str) -> list[float]:

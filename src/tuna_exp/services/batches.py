@@ -102,8 +102,8 @@ class OpenAIBatches:
             errors = (batch.errors.data if batch.errors else None) or []
             words = "; ".join(f"{e.code}: {e.message}" for e in errors) or "no reason given"
             raise ServiceError(
-                f"batch {remote} was refused: {words}. Cure: correct what it names (endpoint.model, "
-                "parameters); nothing was charged."
+                f"batch {remote} was refused: {words}. Cure: correct what it names "
+                "(endpoint.model, parameters); nothing was charged."
             )
         return batch.status in ("completed", "expired", "cancelled")
 

@@ -107,7 +107,7 @@ class Courier:
             for key in some:
                 keys.put_nowait(key)
         self.is_over = True
-        for worker in workers:
+        for _ in workers:
             # Those without work wait for a key that will not come.
             keys.put_nowait("")
         await asyncio.gather(*workers)

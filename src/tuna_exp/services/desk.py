@@ -30,7 +30,7 @@ KEYS_PER_LINE = 1000
 
 
 class Desk:
-    """Asks one service on one account. Its courier lives until `close`, or until the run is gone."""
+    """Asks one service on one account. Its courier lives until `close`, or until the run ends."""
 
     def __init__(self, endpoint: Endpoint, account: Account) -> None:
         self.endpoint = endpoint
