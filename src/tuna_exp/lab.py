@@ -11,6 +11,8 @@ from tuna_exp.llms.base import LLM, Sampling
 from tuna_exp.models.student import Student
 from tuna_exp.plan import Step, Workspace, in_order
 from tuna_exp.rankers.base import Ranker
+from tuna_exp.rankers.proxy import Proxy
+from tuna_exp.rankers.proxy_training import train_proxy
 from tuna_exp.records import Instruction, RankedExample
 from tuna_exp.stages.compare import Settings as ComparisonSettings
 from tuna_exp.stages.compare import compare
@@ -22,7 +24,15 @@ from tuna_exp.stages.tokenise import Reading, tokenise_instructions, tokenise_ra
 from tuna_exp.stages.train import CHECKPOINT, Training, train_ranked, train_sft
 
 # Raised when a stage's code changes what it writes: older artifacts are then not taken for new.
-VERSIONS = {"sample": 2, "rank": 2, "tokenise": 1, "train": 2, "evaluate": 1, "compare": 2}
+VERSIONS = {
+    "sample": 2,
+    "rank": 2,
+    "tokenise": 1,
+    "train": 2,
+    "proxy": 1,
+    "evaluate": 1,
+    "compare": 2,
+}
 
 # Model-forward tokens that one generated token costs: decoding reads all weights for few rows.
 DECODE_COST = 2.5
@@ -211,11 +221,32 @@ class Lab:
         ]
 
     def _rank(self, candidates: Step, ranker: Ranker, label: str, limit: int | None = None) -> Step:
+        if isinstance(ranker, Proxy):
+            return self._rank_by_proxy(candidates, ranker, label, limit)
         settings = {"ranker": ranker.digest(), "limit": limit}
         run = partial(rank, ranker, limit)
         asked = ranker.questions(self.student_sampling.decoding.responses)
         effort = (limit or len(self.instructions)) * (400.0 * asked + 0.1)
         return self._step("rank", label, settings, {"candidates": candidates}, run, effort)
+
+    def _rank_by_proxy(self, candidates: Step, proxy: Proxy, label: str, limit: int | None) -> Step:
+        """Return the step that ranks by a proxy, with those that label sets and train it."""
+        what = label.removeprefix("rank ").removeprefix("measure ")
+        sets = proxy.labelled(len(self.instructions))
+        labelled = self._rank(candidates, proxy.labels, f"rank labels: {what}", sets)
+        labelled = replace(labelled, accept=partial(require_order, self.max_refused))
+        read = self._tokens(self.student_sampling.decoding.responses)
+        effort = 3 * read * proxy.share * proxy.training.epochs
+        train = partial(train_proxy, proxy)
+        inputs = {"ranking": labelled}
+        trained = self._step("proxy", f"train proxy: {what}", proxy.recipe(), inputs, train, effort)
+
+        def run(work: Workspace) -> None:
+            rank(proxy.trained(work.inputs["proxy"] / CHECKPOINT), limit, work)
+
+        settings = {"ranker": proxy.digest(), "limit": limit}
+        inputs = {"candidates": candidates, "proxy": trained}
+        return self._step("rank", label, settings, inputs, run, read)
 
     def _step(
         self,

@@ -10,6 +10,7 @@ from typing import Literal
 from tuna_exp.errors import ConfigError, nearest
 from tuna_exp.rankers.base import Outcome, Ranker, Refusal, different
 from tuna_exp.rankers.orders import borda, copeland
+from tuna_exp.rankers.proxy import Proxy
 from tuna_exp.records import CandidateSet, Instruction, RankedExample, Usage
 
 COMBINE = ("borda", "scores_z", "majority")
@@ -60,7 +61,12 @@ class EnsembleRanker:
                 f"ranker.weights={weights}, ranker.combine={self.combine}; allowed are weights "
                 f"above 0 and {', '.join(COMBINE)}. Cure: leave out a member that counts nothing."
             )
-        for member in self.members.values():
+        for name, member in self.members.items():
+            if isinstance(member, Proxy):
+                raise ConfigError(
+                    f"ranker.members.{name} is a proxy, which must be trained before it ranks. "
+                    "Cure: another member, or ranker=proxy on its own."
+                )
             member.check(instructions)
 
     def questions(self, responses: int) -> int:
