@@ -225,8 +225,10 @@ class Lab:
             return self._rank_by_proxy(candidates, ranker, label, limit)
         settings = {"ranker": ranker.digest(), "limit": limit}
         run = partial(rank, ranker, limit)
-        asked = ranker.questions(self.student_sampling.decoding.responses)
-        effort = (limit or len(self.instructions)) * (400.0 * asked + 0.1)
+        responses, sets = self.student_sampling.decoding.responses, len(self.instructions)
+        # Some rankers without a judge read with a model of their own, others compute a number.
+        effort = 400.0 * sets * ranker.questions(responses) + self._tokens(responses) / 10
+        effort *= min(limit or sets, sets) / max(sets, 1)
         return self._step("rank", label, settings, {"candidates": candidates}, run, effort)
 
     def _rank_by_proxy(self, candidates: Step, proxy: Proxy, label: str, limit: int | None) -> Step:
