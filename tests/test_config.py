@@ -139,8 +139,8 @@ def test_the_teachers_ranker_is_chosen_apart() -> None:
 
 def test_members_of_an_ensemble_are_chosen_by_name() -> None:
     overrides = ["ranker=ensemble", "~ranker@ranker.members.likelihood"]
-    changed = ["+ranker@ranker.members.chance=random", "~ranker.weights"]
-    config = composed(*overrides, *changed, "+ranker.weights.chance=0.5")
+    overrides += ["+ranker@ranker.members.chance=random", "+ranker.weights.chance=0.5"]
+    config = composed(*overrides)
     check_config(config, SETTINGS)
     assert sorted(config.ranker.members) == ["chance", "judge"]
     inner = composed("ranker=ensemble", "ranker@ranker.members.judge=pairwise")

@@ -127,6 +127,20 @@ def artifacts_command(arguments: Sequence[str]) -> int:
     return artifacts(arguments)
 
 
+def estimate_command(arguments: Sequence[str]) -> int:
+    """Tell what a run would cost."""
+    from tuna_exp.services.commands import estimate_main
+
+    return estimate_main(arguments, SETTINGS)
+
+
+def ledger_command(arguments: Sequence[str]) -> int:
+    """Tell what was asked of services and what it cost."""
+    from tuna_exp.services.commands import ledger_main
+
+    return ledger_main(arguments, SETTINGS)
+
+
 def study_command(arguments: Sequence[str]) -> int:
     """Ask people what a ranker was asked: export a study, or import its answers."""
     from tuna_exp.study.command import main as study
@@ -162,6 +176,8 @@ COMMANDS: dict[str, Callable[[Sequence[str]], int]] = {
     "artifacts": artifacts_command,
     "compare": compare_command,
     "doctor": doctor_command,
+    "estimate": estimate_command,
+    "ledger": ledger_command,
     "study": study_command,
 }
 

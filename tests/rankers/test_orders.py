@@ -50,6 +50,7 @@ def test_borda_and_copeland_by_hand() -> None:
     assert copeland([[2, 1, 0], [2, 0, 1], [1, 2, 0]]) == [2.0, 1.0, 0.0]
     assert copeland([[1, 0], [0, 1]]) == [0.5, 0.5]
     assert copeland([[1, 0], [0, 1]], [1.0, 2.0]) == [0.0, 1.0]
+    assert copeland([[1, 0], [1, 0], [0, 1]], [0.1, 0.2, 0.3]) == [0.5, 0.5]
 
 
 @pytest.mark.parametrize(

@@ -59,6 +59,14 @@ class LLM(Protocol):
     def check(self) -> None:
         """Raise UserError where it can be told that it cannot answer here."""
 
+    def usd(self, read: float, generated: float) -> float:
+        """Return what tokens read and generated cost, in dollars; 0 for a model that runs here."""
+
+    def unanswered(
+        self, instructions: Sequence[Instruction], decoding: Decoding, seed: int
+    ) -> list[Instruction]:
+        """Return those whose answers would have to be computed or bought."""
+
     def digest(self) -> dict[str, object]:
         """Return what decides the answers, as JSON values."""
 

@@ -67,6 +67,16 @@ class HuggingFaceLLM:
         """Raise UserError where the engine cannot run on this machine."""
         self.sampler.check()
 
+    def usd(self, read: float, generated: float) -> float:
+        """Return 0: it runs here."""
+        return 0.0
+
+    def unanswered(
+        self, instructions: Sequence[Instruction], decoding: Decoding, seed: int
+    ) -> list[Instruction]:
+        """Return all of them."""
+        return list(instructions)
+
     def digest(self) -> dict[str, object]:
         """Return what decides the answers: weights, prompt and engine."""
         examples = [

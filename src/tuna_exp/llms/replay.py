@@ -45,6 +45,16 @@ class ReplayLLM:
                 "answers."
             )
 
+    def usd(self, read: float, generated: float) -> float:
+        """Return 0: it was paid for when it was recorded."""
+        return 0.0
+
+    def unanswered(
+        self, instructions: Sequence[Instruction], decoding: Decoding, seed: int
+    ) -> list[Instruction]:
+        """Return none."""
+        return []
+
     def digest(self) -> dict[str, object]:
         """Return what decides the answers: the file's content."""
         self.check()

@@ -7,6 +7,7 @@ options (`choose`), which no chat service gives for more than a few tokens.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from hashlib import sha256
+from pathlib import Path
 from typing import Any
 
 from tuna_exp.errors import ConfigError
@@ -17,7 +18,7 @@ from tuna_exp.services.account import Account
 from tuna_exp.services.desk import Desk
 from tuna_exp.services.endpoint import Endpoint
 from tuna_exp.services.ledger import Entry
-from tuna_exp.services.requests import Choice, Reply, Request, ServiceError
+from tuna_exp.services.requests import Choice, Reply, Request, ServiceError, Taken
 from tuna_exp.services.wires import WIRES, Question, Turn, parsed
 
 # A service takes all there is at once: it is the ledger that makes an answer safe, and a batch that
@@ -70,6 +71,24 @@ class ServiceLLM:
             "parameters": dict(self.parameters),
             "licence": self.licence,
         }
+
+    def usd(self, read: float, generated: float) -> float:
+        """Return what tokens read and generated cost, in dollars."""
+        taken = Taken(round(read), 0, round(generated))
+        return self.endpoint.price.usd(taken, batch=self.endpoint.transport == "batch")
+
+    def unanswered(
+        self, instructions: Sequence[Instruction], decoding: Decoding, seed: int
+    ) -> list[Instruction]:
+        """Return those whose answers are not all in the ledger."""
+        if not Path(self.account.ledger).exists():
+            return list(instructions)
+        asked = {i.id: [r.key for r in self.requests(i, decoding, seed)] for i in instructions}
+        ledger = self.account.open()
+        known = ledger.entries([key for keys in asked.values() for key in keys])
+        ledger.close()
+        answered = {key for key, entry in known.items() if entry.state == "answered"}
+        return [i for i in instructions if not answered.issuperset(asked[i.id])]
 
     def check(self) -> None:
         """Raise ConfigError where it cannot be asked: no key, no price, settings that clash."""

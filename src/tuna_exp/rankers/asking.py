@@ -77,6 +77,11 @@ class Judge:
     def _open(self) -> OpenLLM:
         return self.llm.open()
 
+    @property
+    def size(self) -> int:
+        """How many sets or questions go together: as set, or as many as the LLM takes."""
+        return self.llm.together(self.together)
+
     def digest(self) -> dict[str, object]:
         """Return what decides its replies besides the questions."""
         drawn = {"decoding": vars(self.decoding), "batch_size": self.together}
@@ -103,7 +108,9 @@ class Judge:
 
     def release(self) -> None:
         """Let go of the LLM, whose memory a later stage needs."""
-        self.__dict__.pop("_open", None)
+        opened = self.__dict__.pop("_open", None)
+        if opened is not None:
+            opened.close()
 
     def ask(self, questions: Sequence[Question], seed: int) -> list[Judgement]:
         """Return a judgement for each question, in their order.
@@ -140,7 +147,7 @@ class Judge:
         for i in asked:
             form = questions[i].form
             by_form.setdefault(form.name if form else "", []).append(i)
-        size = self.together
+        size = self.size
         return [
             alike[i : i + size] for alike in by_form.values() for i in range(0, len(alike), size)
         ]

@@ -33,7 +33,9 @@ Outcome = RankedExample | Refusal
 class Ranker(Protocol):
     """Puts responses in order, `batch_size` sets at a time. Made cheaply, it loads when used."""
 
-    batch_size: int
+    @property
+    def batch_size(self) -> int:
+        """How many sets to rank together."""
 
     def digest(self) -> dict[str, object]:
         """Return what decides the order, as JSON values."""

@@ -138,11 +138,15 @@ class ContextualRanker:
         repeats: int,
     ) -> None:
         self.judge = judge
-        self.batch_size = batch_size
         self.seed = seed
         self.orders = orders
         self.repeats = repeats
         self.asking = Judge(judge, answer, decoding, batch_size)
+
+    @property
+    def batch_size(self) -> int:
+        """How many sets to rank together."""
+        return self.asking.size
 
     def digest(self) -> dict[str, object]:
         """Return what decides the order: judge, prompt, seed, and decoding where text is made."""

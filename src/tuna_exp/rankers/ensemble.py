@@ -10,6 +10,7 @@ from typing import Literal
 from tuna_exp.errors import ConfigError, nearest
 from tuna_exp.rankers.base import Outcome, Ranker, Refusal, different
 from tuna_exp.rankers.orders import borda, copeland
+from tuna_exp.rankers.proxy import Proxy
 from tuna_exp.records import CandidateSet, Instruction, RankedExample, Usage
 
 COMBINE = ("borda", "scores_z", "majority")
@@ -33,7 +34,11 @@ class EnsembleRanker:
         self.members = members
         self.weights = weights
         self.combine = combine
-        self.batch_size = min((member.batch_size for member in members.values()), default=1)
+
+    @property
+    def batch_size(self) -> int:
+        """How many sets to rank together: as many as the member that takes the fewest."""
+        return min((member.batch_size for member in self.members.values()), default=1)
 
     def digest(self) -> dict[str, object]:
         """Return what decides the order: the members with their weights, and how they combine."""
@@ -60,7 +65,12 @@ class EnsembleRanker:
                 f"ranker.weights={weights}, ranker.combine={self.combine}; allowed are weights "
                 f"above 0 and {', '.join(COMBINE)}. Cure: leave out a member that counts nothing."
             )
-        for member in self.members.values():
+        for name, member in self.members.items():
+            if isinstance(member, Proxy):
+                raise ConfigError(
+                    f"ranker.members.{name} is a proxy, which must be trained before it ranks. "
+                    "Cure: another member, or ranker=proxy on its own."
+                )
             member.check(instructions)
 
     def questions(self, responses: int) -> int:

@@ -64,6 +64,7 @@ def majority(opinions: Sequence[Scores], i: int, j: int, weights: Sequence[float
     Opinions that tie the pair do not vote.
     """
     votes = sum(w * verdict(o, i, j) for o, w in zip(opinions, weights, strict=True))
+    votes = round(votes, 9)  # 0.1 + 0.2 against 0.3 is a tie
     return (votes > 0) - (votes < 0)
 
 
@@ -85,10 +86,10 @@ def consensus(opinions: Sequence[Scores]) -> list[float]:
 
     Responses are sorted by their mean `borda` score. Two neighbours in that order stay apart only
     where the cut between them is supported: the mean above it is higher than below, and each
-    response above it is better than each one below by a strict majority of the opinions. All others
-    tie, with the mean score of those they tie with. So a pair that the opinions split evenly is a
-    tie, majorities that run in a circle are ties, opinions that agree are returned unchanged, and
-    the contrary of all opinions gives the contrary order.
+    response above it is put over each one below by more opinions than under it. All others tie,
+    with the mean score of those they tie with. So a pair that the opinions split evenly is a tie,
+    majorities that run in a circle are ties, opinions that agree are returned unchanged, and the
+    contrary of all opinions gives the contrary order.
     """
     count = len(opinions[0])
     # Rounded: sums of the same terms in another order must not break a tie.

@@ -117,11 +117,15 @@ class PairwiseRanker:
         orders: int,
     ) -> None:
         self.judge = judge
-        self.batch_size = batch_size
         self.seed = seed
         self.pairs = pairs
         self.orders = orders
         self.asking = Judge(judge, answer, decoding, batch_size)
+
+    @property
+    def batch_size(self) -> int:
+        """How many sets to rank together."""
+        return self.asking.size
 
     def digest(self) -> dict[str, object]:
         """Return what decides the order."""

@@ -100,10 +100,14 @@ class RubricRanker:
         criteria: Sequence[Mapping[str, object]],
     ) -> None:
         self.judge = judge
-        self.batch_size = batch_size
         self.seed = seed
         self.criteria = [Criterion(**criterion) for criterion in criteria]  # type: ignore[arg-type]
         self.asking = Judge(judge, answer, decoding, batch_size)
+
+    @property
+    def batch_size(self) -> int:
+        """How many sets to rank together."""
+        return self.asking.size
 
     def digest(self) -> dict[str, object]:
         """Return what decides the order."""

@@ -17,7 +17,7 @@ class Budget:
 
     def __post_init__(self) -> None:
         if self.usd is not None and self.usd < 0:
-            raise ConfigError(f"account.budget.usd={self.usd}. Cure: give 0 or more, or null.")
+            raise ConfigError(f"budget.usd={self.usd}. Cure: give 0 or more, or null.")
 
     @property
     def purse(self) -> Purse:
@@ -53,7 +53,7 @@ def agree(account: Account, expected: float, bound: float) -> None:
     `expected` and `bound` are dollars. Raises ConfigError where nobody is there to ask, where they
     say no, or where the cap is below what is expected.
     """
-    cap = account.budget.usd
+    cap = budget.usd
     if expected <= 0 and bound <= 0:
         return
     words = f"about ${expected:.2f}, at most ${bound:.2f}"
@@ -62,16 +62,16 @@ def agree(account: Account, expected: float, bound: float) -> None:
         if expected > left:
             raise ConfigError(
                 f"this run is expected to cost {words}; budget '{account.budget.name}' has "
-                f"${left:.2f} left of ${cap:.2f}. Cure: a higher account.budget.usd, fewer "
+                f"${left:.2f} left of ${cap:.2f}. Cure: a higher budget.usd, fewer "
                 "instructions (dataset.limit), or transport=batch at half the price."
             )
         return
     if not sys.stdin.isatty():
         raise ConfigError(
             f"this run is expected to cost {words}, there is no cap, and nobody to ask. Cure: "
-            "account.budget.usd=DOLLARS; `tuna-exp estimate` with the same settings says more."
+            "budget.usd=DOLLARS; `tuna-exp estimate` with the same settings says more."
         )
     sys.stderr.write(f"This run is expected to cost {words}. Go on? [y/N] ")
     sys.stderr.flush()
     if sys.stdin.readline().strip().lower() not in ("y", "yes"):
-        raise ConfigError("nothing was spent. Cure: account.budget.usd=DOLLARS sets a cap.")
+        raise ConfigError("nothing was spent. Cure: budget.usd=DOLLARS sets a cap.")

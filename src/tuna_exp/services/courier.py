@@ -197,7 +197,7 @@ class Courier:
             "budget",
             f"budget '{purse.name}' has ${purse.cap:.4f}, of which ${now.spent:.4f} are spent"
             f"{unsure}; the next request may cost ${bound:.4f}. All answers so far are kept. "
-            f"Cure: a higher account.budget.usd, and the same command goes on.",
+            f"Cure: a higher budget.usd, and the same command goes on.",
         )
         return True
 

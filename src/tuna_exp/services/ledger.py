@@ -318,6 +318,26 @@ class Ledger:
                 self.give_up(key, certain=False)
         return len(lost)
 
+    def find(self, beginning: str) -> dict[str, Any]:
+        """Return everything about the one request whose key begins so. Raises UserError."""
+        columns = (
+            "key, service, wire, body, part, state, wanted, answered, attempts, uncertain, budget, "
+            "batch, reply, read, cached, generated, nanos / 1e9"
+        )
+        rows = self._sql.execute(
+            f"SELECT {columns} FROM requests WHERE key >= ? AND key < ? LIMIT 2",
+            [beginning, beginning + "g"],
+        ).fetchall()
+        if len(rows) != 1 or not beginning:
+            many = "several requests begin" if rows else "no request begins"
+            raise UserError(f"{many} with '{beginning}' in {self.path}. Cure: give the whole key.")
+        names = [name.strip() for name in columns.split(",")]
+        found = dict(zip([*names[:-1], "usd"], rows[0], strict=True))
+        for name in ("body", "reply"):
+            with suppress(ValueError, TypeError):
+                found[name] = json.loads(found[name])
+        return found
+
     def totals(self) -> list[tuple[str, str, int, int, int, float, int]]:
         """Return per service and model: answers, tokens read and generated, dollars, uncertain."""
         return self._sql.execute(

@@ -34,7 +34,7 @@ from tuna_exp.stages.rank import RANKING
 
 TABLE = "table.ansi"
 TABLE_WIDTH = 80
-TRAINING_STAGES = ("train", "tokenise", "sample", "rank")
+TRAINING_STAGES = ("train", "tokenise", "sample", "rank", "proxy")
 
 
 @dataclass(frozen=True)

@@ -151,6 +151,6 @@ def _refusals_told(max_refused: float, refused: int, ranking: Artifact) -> str:
         f"the ranker gave no usable order for {refused} of {ranking.facts['sets']} sets "
         f"({', '.join(f'{kind}: {n}' for kind, n in kinds)}); allowed is a share of {max_refused}. "
         f"For example '{first.instruction_id}': {raw!r}. All raw replies: {path}. "
-        "Cure: a stronger judge, ranker.answer=first_token, or a higher max_refused (which reuses "
-        "this ranking)."
+        "Cure: a stronger judge, ranker.answer=form|first_token, or a higher max_refused (which "
+        "reuses this ranking)."
     )
