@@ -16,6 +16,7 @@ from omegaconf import DictConfig, OmegaConf
 from tuna_exp.cli import SETTINGS
 from tuna_exp.config_types import HYDRA_KEYS, check_config
 from tuna_exp.config_values import RULES, rule_for
+from tuna_exp.errors import ConfigError
 from tuna_exp.models.student import Student
 
 OPTIONS = sorted(
@@ -145,6 +146,17 @@ def test_members_of_an_ensemble_are_chosen_by_name() -> None:
     assert sorted(config.ranker.members) == ["chance", "judge"]
     inner = composed("ranker=ensemble", "ranker@ranker.members.judge=pairwise")
     assert inner.ranker.members.judge._target_.endswith("PairwiseRanker")
+
+
+def test_rankers_of_rankers_stand_wherever_a_ranker_does() -> None:
+    overrides = ["+ranker@extra_rankers.small=proxy", "ranker@teacher_ranker=ensemble"]
+    config = composed(*overrides, "ranker@extra_rankers.small.labels=rubric")
+    check_config(config, SETTINGS)
+    assert config.extra_rankers.small.labels._target_.endswith("RubricRanker")
+    assert sorted(config.teacher_ranker.members) == ["judge", "likelihood"]
+    with pytest.raises(ConfigError, match="labels.orders=3: should be 1 or 2"):
+        wrong = ["ranker=proxy", "ranker@ranker.labels=pairwise", "ranker.labels.orders=3"]
+        check_config(composed(*wrong), SETTINGS)
 
 
 def test_methods_are_chosen_by_list() -> None:

@@ -103,6 +103,14 @@ def test_a_proxy_is_labelled_trained_and_ranks_as_steps_of_their_own() -> None:
         assert sum(other[label] != first[label] for label in first) == changed
 
 
+def test_a_judge_asked_more_is_expected_to_take_longer() -> None:
+    """24 sets of 4 responses: one question each, three orders, 6 pairs in two orders."""
+    options = ("random", "contextual", "contextual ranker.orders=3", "pairwise")
+    made = [lab(*f"ranker={option}".split()) for option in options]
+    works = [one.rank_by_reading(one.sample_student(one.train_sft())).work for one in made]
+    assert [w - works[0] for w in works] == pytest.approx([9600.0 * n for n in (0, 1, 3, 12)])
+
+
 def test_a_comparison_holds_base_and_sft_beside_the_methods() -> None:
     final = lab().compare({"tuna": methods.tuna(lab())})
     assert list(final.settings["methods"]) == ["base", "sft", "tuna"]

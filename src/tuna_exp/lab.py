@@ -259,7 +259,8 @@ class Lab:
         what = label.removeprefix("rank ").removeprefix("measure ")
         sets = proxy.labelled(len(self.instructions))
         labelled = self._rank(candidates, proxy.labels, f"rank labels: {what}", sets)
-        labelled = replace(labelled, accept=partial(require_order, self.max_refused))
+        if limit is None:  # what is only measured is never refused
+            labelled = replace(labelled, accept=partial(require_order, self.max_refused))
         read = self._tokens(self.student_sampling.decoding.responses)
         effort = 3 * read * proxy.share * proxy.training.epochs
         train = partial(train_proxy, proxy)
