@@ -53,7 +53,7 @@ def agree(account: Account, expected: float, bound: float) -> None:
     `expected` and `bound` are dollars. Raises ConfigError where nobody is there to ask, where they
     say no, or where the cap is below what is expected.
     """
-    cap = budget.usd
+    cap = account.budget.usd
     if expected <= 0 and bound <= 0:
         return
     words = f"about ${expected:.2f}, at most ${bound:.2f}"

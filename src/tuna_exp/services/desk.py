@@ -94,7 +94,7 @@ class Desk:
         """Return what was spent, for the progress bar."""
         if self.endpoint.price.is_free:
             return ""
-        spent, cap = self.ledger.spent(self.account.budget.name), self.budget.usd
+        spent, cap = self.ledger.spent(self.account.budget.name), self.account.budget.usd
         limit = "" if cap is None else f" of ${cap:.2f}"
         return f"${spent.spent:.4f}{limit} spent"
 

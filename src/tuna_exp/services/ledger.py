@@ -23,7 +23,7 @@ from filelock import FileLock, Timeout
 
 from tuna_exp.durable import disk_failures
 from tuna_exp.errors import UserError
-from tuna_exp.services.requests import Request, Taken
+from tuna_exp.services.requests import Request, Taken, Wire
 
 VERSION = 1
 NANOS = 10**9  # money is kept in whole billionths of a dollar: sums of fractions do not end at 0
@@ -337,6 +337,12 @@ class Ledger:
             with suppress(ValueError, TypeError):
                 found[name] = json.loads(found[name])
         return found
+
+    def all_requests(self) -> Iterator[tuple[Wire, dict[str, Any], State, int]]:
+        """Yield wire, body, state and the number of uncertain sendings of every request."""
+        rows = self._sql.execute("SELECT wire, body, state, uncertain FROM requests")
+        for wire, body, state, uncertain in rows:
+            yield wire, json.loads(body), state, uncertain
 
     def totals(self) -> list[tuple[str, str, int, int, int, float, int]]:
         """Return per service and model: answers, tokens read and generated, dollars, uncertain."""
