@@ -13,7 +13,9 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
 from tests.services.answers import number
 
-Wire = Literal["400", "401", "403", "404", "429", "500", "503", "529", "hang", "slow", "cut"]
+Wire = Literal[
+    "400", "401", "403", "404", "429", "500", "503", "529", "hang", "slow", "cut", "garbage"
+]
 Spoilt = Literal[
     "invalid_json", "wrong_schema", "empty_content", "refusal", "missing_logprobs", "wrong_n"
 ]

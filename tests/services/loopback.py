@@ -130,6 +130,8 @@ class Service:
         except RefusedError as failure:
             return _failed(request, failure)
         response.headers["request-id"] = response.headers["x-request-id"] = unique("req_")
+        if rule is not None and rule.fault == "garbage":
+            return web.Response(text="<html>This page is busy.</html>", content_type="text/html")
         if rule is not None and rule.fault == "cut":
             await _cut(request, response)
         return response
@@ -224,7 +226,7 @@ async def _suffer(rule: Rule, request: web.Request) -> None:
         while request.transport is not None and not request.transport.is_closing():
             await asyncio.sleep(_HANG_LOOKS)
         raise RefusedError(408, "nobody waits any more")
-    elif rule.fault != "cut":
+    elif rule.fault not in ("cut", "garbage"):
         message = f"loopback fault {rule.fault}"
         raise RefusedError(int(rule.fault), message, rule.code, rule.retry_after)
 

@@ -24,6 +24,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Literal
 
@@ -220,7 +221,7 @@ def kill_runs(kills: int, seed: int, with_courier: bool, folder: Path) -> Counts
             limit = time.monotonic() + 120
             ended = False
             while not ended:
-                run = forked(lambda: work(server, scene, place, name), place / "said")
+                run = forked(partial(work, server, scene, place, name), place / "said")
                 if counts.kills < kills and draw.random() < 0.85:
                     time.sleep(draw.uniform(0.0, 2.5))
                     counts.kills += kill(run, with_courier)
@@ -246,7 +247,7 @@ def alike(server: Loopback, scene: Scene, place: Path, name: str) -> bool:
     written = place / scene.stage / (CANDIDATES if scene.stage == "sample" else RANKING)
     if not written.exists():
         return False
-    run = forked(lambda: work(server, scene, calm, name), calm / "said")
+    run = forked(partial(work, server, scene, calm, name), calm / "said")
     ok = os.waitpid(run, 0)[1] == 0
     return ok and (calm / scene.stage / written.name).read_bytes() == written.read_bytes()
 
@@ -382,8 +383,9 @@ def main(arguments: Sequence[str]) -> int:
         if given.requests:
             seconds, ideal, grown = throughput(given.requests, given.concurrency, folder)
             lines.append(
-                f"{given.requests} requests at 200 ms, {given.concurrency} at once: {seconds:.1f} s, "
-                f"ideal {ideal:.1f} s ({seconds / ideal - 1:+.1%}); courier's memory {grown:+} KiB"
+                f"{given.requests} requests at 200 ms, {given.concurrency} at once: "
+                f"{seconds:.1f} s, ideal {ideal:.1f} s ({seconds / ideal - 1:+.1%}); "
+                f"courier's memory {grown:+} KiB"
             )
     tell("\n".join(lines))
     return 0 if good else 1

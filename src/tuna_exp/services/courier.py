@@ -250,7 +250,8 @@ class Courier:
         self.tell(Event(note=words))
 
     def _stuck(self, words: str) -> None:
-        self.tell(Event(over="disk", words=words))
+        held = f"Process {os.getpid()} holds the answers that are under way until there is room."
+        self.tell(Event(over="disk", words=f"{words} {held}"))
 
 
 def tell_line(event: Event) -> None:

@@ -53,13 +53,14 @@ class Desk:
             self._await(missing, len(by_key))
         return self.ledger.entries(list(by_key))
 
-    def close(self) -> None:
-        """Let the courier end."""
+    def close(self, wait: bool = True) -> None:
+        """Let the courier end, and wait until it has brought home what was under way."""
         courier, self._courier = self._courier, None
         if courier is not None and courier.stdin is not None and courier.stdout is not None:
             with suppress(OSError):
                 courier.stdin.close()
-            courier.wait()
+            if wait:
+                courier.wait()
             courier.stdout.close()
 
     def _await(self, missing: dict[str, None], total: int) -> None:
@@ -77,7 +78,8 @@ class Desk:
             if fresh:
                 bar.advance(len(fresh))
             if event.over:
-                self.close()
+                # One that waits for room on the disk holds answers that are paid for: it lives on.
+                self.close(wait=event.over != "disk")
                 raise ERRORS[event.over](event.words)
             bar.say(" · ".join(filter(None, [self._money(), event.note])))
             if not missing:

@@ -135,7 +135,8 @@ class OpenAICompletions:
         known = told.get("token_logprobs")
         if known is None and told.get("content") is not None:  # llama.cpp has it as in a chat
             known = [token["logprob"] for token in told["content"]]
-        logps = None if known is None else tuple(float(logp) for logp in known)
+        # The first token of an echo follows nothing, and has none.
+        logps = None if known is None else tuple(float(p) for p in known if p is not None)
         return Choice(choice["text"], logps, finish(choice["finish_reason"]))
 
 
