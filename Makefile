@@ -11,7 +11,7 @@ SEED ?= 0
 CHAOS ?= dataset.count=12 evaluation.count=16 comparison.measured_sets=4
 
 .DEFAULT_GOAL := help
-.PHONY: help demo record bench bench-quick bench-sampling chaos-demo test test-slow check format lock wheel clean
+.PHONY: help demo record bench bench-quick bench-sampling chaos-demo chaos-spend test test-slow test-servers check format lock wheel clean
 
 help:  ## Show the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -39,14 +39,20 @@ bench-sampling: $(READY)  ## Measure sampling against plain `generate`
 	$(BIN)/python -m experiments.speed sampling
 
 test: $(READY)  ## Run the tests
-	$(BIN)/python -m pytest -m "not slow" $(addprefix --ignore=,$(COMMAND_TESTS))
-	$(BIN)/python -m pytest -m "not slow" $(COMMAND_TESTS)
+	$(BIN)/python -m pytest -m "not slow and not servers" $(addprefix --ignore=,$(COMMAND_TESTS))
+	$(BIN)/python -m pytest -m "not slow and not servers" $(COMMAND_TESTS)
 
 chaos-demo: $(READY)  ## Kill a small demo at random instants, end it, compare with one left alone
 	$(BIN)/python tests/slow/chaos.py $$(mktemp -d) $(KILLS) $(SEED) experiment=demo $(CHAOS)
 
+chaos-spend: $(READY)  ## Kill runs that buy answers, 200 times, and count at the server; caps and throughput
+	$(BIN)/python -m tests.slow.spend --out experiments/spend/chaos.txt
+
 test-slow: $(READY)  ## Run the tests that take minutes: kills at random moments, the wheel in an empty environment
-	$(BIN)/python -m pytest -m slow
+	$(BIN)/python -m pytest -m "slow and not servers"
+
+test-servers: $(READY)  ## Install and start real OpenAI- and Anthropic-compatible servers, test with them
+	$(BIN)/python -m pytest -m servers
 
 check: $(READY)  ## Lint, format and type checks
 	$(BIN)/ruff check .
@@ -66,4 +72,4 @@ wheel: $(READY)  ## Build the wheel into dist/
 	$(BIN)/python -m pip wheel --quiet --no-deps --wheel-dir dist .
 
 clean:  ## Remove the environment and caches; artifacts and runs stay
-	rm -rf $(VENV) dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) .venv-* dist .pytest_cache .mypy_cache .ruff_cache .hypothesis

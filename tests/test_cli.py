@@ -60,7 +60,7 @@ BAD = {
     "sampling.decoding.tempreature=1": "Did you mean 'sampling.decoding.temperature'?",
     "objective.mle_onn=best": "Did you mean 'objective.mle_on'?",
     "top_p=0.5": r"Did you mean '(sampling|ranker).decoding.top_p'",
-    "foo.bar=3": r"'foo.bar' is not a key or a group. Groups: batching.*\+foo.bar=",
+    "foo.bar=3": r"'foo.bar' is not a key or a group. Groups: account, batching.*\+foo.bar=",
     "lora.rank=3": "is a key of lora=lora, which is not chosen. Cure: choose it",
     "+dataset.count=3": "there is such a key already. Cure: leave out the +",
     "+model=tiny": "chosen already. Cure: leave out the +",
@@ -90,6 +90,10 @@ BAD = {
     "artifacts": "required: command",
     "artifacts lst": "invalid choice: 'lst'",
     "artifacts explain 12": "artifact '12' is not in the store",
+    "study": "required: command",
+    "study export x.jsonl": "required: --out",
+    "study export nowhere --out o": "nowhere cannot be read as a ranking",
+    "study import nowhere ann.json": "nowhere/key.json is not there",
     # Values that only the data or the machine can tell.
     "dataset=jsonl dataset.path=nowhere.jsonl": "nowhere.jsonl does not exist",
     "teacher.source=nowhere": "teacher.source='nowhere': should be a valid dictionary",
@@ -261,12 +265,13 @@ for line in sys.stdin.read().splitlines():
 def test_help_and_bad_input_import_nothing_heavy(tmp_path: Path) -> None:
     lines = ["--help", "model=tny", "seed=x", "dataset.cuont=3", "compare runs=nowhere"]
     lines += ["dataset=jsonl dataset.path=nowhere", "artifacts list"]
+    lines += ["study export nowhere --out o", "study import nowhere ann.json"]
     done = subprocess.run(
         [sys.executable, "-c", LIGHT], input="\n".join(lines), capture_output=True, text=True,
         cwd=tmp_path, timeout=60,
     )  # fmt: skip
     told = [line for line in done.stdout.splitlines() if line.startswith("status")]
-    assert told == [f"status {code} []" for code in (0, 2, 2, 2, 2, 2, 0)], done
+    assert told == [f"status {code} []" for code in (0, 2, 2, 2, 2, 2, 0, 2, 2)], done
 
 
 def test_the_module_is_the_command(tmp_path: Path) -> None:

@@ -16,6 +16,7 @@ from omegaconf import DictConfig, OmegaConf
 from tuna_exp.cli import SETTINGS
 from tuna_exp.config_types import HYDRA_KEYS, check_config
 from tuna_exp.config_values import RULES, rule_for
+from tuna_exp.errors import ConfigError
 from tuna_exp.models.student import Student
 
 OPTIONS = sorted(
@@ -31,6 +32,9 @@ GIVEN = {
     "dataset=jsonl": ["dataset.path=nowhere.jsonl"],
     "dataset=tuna_release": ["dataset.path=nowhere.json"],
     "model=hub": ["model.name=nobody/nothing"],
+    "teacher=replay": ["teacher.path=nowhere.jsonl"],
+    "ranker=reference_embedding": ["ranker.encoder.name=nobody/nothing"],
+    "ranker=reward_model": ["ranker.source.name=nobody/nothing"],
 }
 
 
@@ -95,7 +99,7 @@ def test_every_rule_is_for_a_key() -> None:
     for path, node in all_nodes():
         target = node.get("_target_", "").rpartition(".")[2]
         names = {f"{path}.{key}".lstrip(".") for key in node}
-        used |= {f"{target}.{key}" for key in node} | {f"{path}.*".rpartition("fields")[1] + ".*"}
+        used |= {f"{target}.{key}" for key in node} | {f"{path.rpartition('.')[2]}.*"}
         used |= {
             ".".join(name.split(".")[i:]) for name in names for i in range(name.count(".") + 1)
         }
@@ -132,6 +136,27 @@ def test_the_teachers_ranker_is_chosen_apart() -> None:
     config = composed("ranker@teacher_ranker=random")
     assert config.teacher_ranker._target_.endswith("RandomRanker")
     assert config.ranker._target_.endswith("VerifierRanker")
+
+
+def test_members_of_an_ensemble_are_chosen_by_name() -> None:
+    overrides = ["ranker=ensemble", "~ranker@ranker.members.likelihood"]
+    overrides += ["+ranker@ranker.members.chance=random", "+ranker.weights.chance=0.5"]
+    config = composed(*overrides)
+    check_config(config, SETTINGS)
+    assert sorted(config.ranker.members) == ["chance", "judge"]
+    inner = composed("ranker=ensemble", "ranker@ranker.members.judge=pairwise")
+    assert inner.ranker.members.judge._target_.endswith("PairwiseRanker")
+
+
+def test_rankers_of_rankers_stand_wherever_a_ranker_does() -> None:
+    overrides = ["+ranker@extra_rankers.small=proxy", "ranker@teacher_ranker=ensemble"]
+    config = composed(*overrides, "ranker@extra_rankers.small.labels=rubric")
+    check_config(config, SETTINGS)
+    assert config.extra_rankers.small.labels._target_.endswith("RubricRanker")
+    assert sorted(config.teacher_ranker.members) == ["judge", "likelihood"]
+    with pytest.raises(ConfigError, match="labels.orders=3: should be 1 or 2"):
+        wrong = ["ranker=proxy", "ranker@ranker.labels=pairwise", "ranker.labels.orders=3"]
+        check_config(composed(*wrong), SETTINGS)
 
 
 def test_methods_are_chosen_by_list() -> None:

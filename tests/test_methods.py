@@ -84,6 +84,33 @@ def test_every_model_starts_from_the_one_it_is_said_to() -> None:
     assert not teachers.inputs  # its own answers
 
 
+def test_a_proxy_is_labelled_trained_and_ranks_as_steps_of_their_own() -> None:
+    """Another way of training leaves the labels alone; another share labels anew."""
+    chosen = ["ranker=proxy", "ranker@ranker.labels=random"]
+    made = lab(*chosen)
+    made.check()
+    steps = in_order([methods.tuna_c(made)])
+    assert labels(steps)[3:] == [
+        "rank labels: samples of SFT model",
+        "train proxy: samples of SFT model",
+        *SAMPLED[1:],
+        "train Tuna-c",
+    ]
+    assert [step.settings["limit"] for step in steps if step.stage == "rank"] == [6, None]
+    first = digests(methods.tuna_c, made)
+    for override, changed in (("training.epochs=3", 4), ("share=0.5", 5), ("batch_size=2", 0)):
+        other = digests(methods.tuna_c, lab(*chosen, f"ranker.{override}"))
+        assert sum(other[label] != first[label] for label in first) == changed
+
+
+def test_a_judge_asked_more_is_expected_to_take_longer() -> None:
+    """24 sets of 4 responses: one question each, three orders, 6 pairs in two orders."""
+    options = ("random", "contextual", "contextual ranker.orders=3", "pairwise")
+    made = [lab(*f"ranker={option}".split()) for option in options]
+    works = [one.rank_by_reading(one.sample_student(one.train_sft())).work for one in made]
+    assert [w - works[0] for w in works] == pytest.approx([9600.0 * n for n in (0, 1, 3, 12)])
+
+
 def test_a_comparison_holds_base_and_sft_beside_the_methods() -> None:
     final = lab().compare({"tuna": methods.tuna(lab())})
     assert list(final.settings["methods"]) == ["base", "sft", "tuna"]

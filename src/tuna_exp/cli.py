@@ -1,4 +1,4 @@
-"""The command line: `tuna-exp` runs, `tuna-exp compare` and `tuna-exp artifacts` look at what ran.
+"""The command line: `tuna-exp` runs; the other commands look at what ran and what it would cost.
 
 Whatever goes wrong ends here, in one screen of words: exit status 2 where the user can mend it, 130
 after Ctrl-C, 1 for a fault of ours. Importing this module imports neither torch nor Lightning.
@@ -55,9 +55,8 @@ COMPARE = (
 def main() -> None:
     """Run the command in sys.argv and exit with its status."""
     command, *rest = sys.argv[1:] or [""]
-    commands = {"artifacts": artifacts_command, "compare": compare_command}
     try:
-        sys.exit(commands[command](rest) if command in commands else run_command(sys.argv[1:]))
+        sys.exit(COMMANDS[command](rest) if command in COMMANDS else run_command(sys.argv[1:]))
     except (Exception, KeyboardInterrupt) as error:
         message, status = words(error, sys.argv[1:])
         sys.stderr.write(f"tuna-exp: {message}\n")
@@ -128,6 +127,34 @@ def artifacts_command(arguments: Sequence[str]) -> int:
     return artifacts(arguments)
 
 
+def estimate_command(arguments: Sequence[str]) -> int:
+    """Tell what a run would cost."""
+    from tuna_exp.services.commands import estimate_main
+
+    return estimate_main(arguments, SETTINGS)
+
+
+def export_command(arguments: Sequence[str]) -> int:
+    """Write a ranking or samples as JSON lines."""
+    from tuna_exp.export_command import main as export
+
+    return export(arguments)
+
+
+def ledger_command(arguments: Sequence[str]) -> int:
+    """Tell what was asked of services and what it cost."""
+    from tuna_exp.services.commands import ledger_main
+
+    return ledger_main(arguments, SETTINGS)
+
+
+def study_command(arguments: Sequence[str]) -> int:
+    """Ask people what a ranker was asked: export a study, or import its answers."""
+    from tuna_exp.study.command import main as study
+
+    return study(arguments, SETTINGS)
+
+
 def compare_command(arguments: Sequence[str]) -> int:
     """Compare finished runs: `tuna-exp compare runs=FOLDER[,FOLDER...]`."""
     if {"-h", "--help"} & set(arguments):
@@ -145,10 +172,28 @@ def compare_command(arguments: Sequence[str]) -> int:
     return 0
 
 
+def doctor_command(arguments: Sequence[str]) -> int:
+    """Say what is wrong with a ranked dataset."""
+    from tuna_exp.doctor_command import main as doctor
+
+    return doctor(arguments, SETTINGS)
+
+
+COMMANDS: dict[str, Callable[[Sequence[str]], int]] = {
+    "artifacts": artifacts_command,
+    "compare": compare_command,
+    "doctor": doctor_command,
+    "estimate": estimate_command,
+    "export": export_command,
+    "ledger": ledger_command,
+    "study": study_command,
+}
+
+
 def run_command(arguments: Sequence[str]) -> int:
     """Compose the config from the command line and run it, once or as a sweep."""
     given = parsed(arguments)
-    check_arguments(given, arguments, ("artifacts", "compare"))
+    check_arguments(given, arguments, tuple(COMMANDS))
     # Hydra reads no override that stands behind a flag that stands behind an override.
     flags = [argument for argument in arguments if argument not in given.overrides]
     sys.argv[1:] = [*flags, *given.overrides]

@@ -28,6 +28,10 @@ from tuna_exp.secrets import CURE, is_secret
 HYDRA_KEYS = frozenset({"_target_", "_partial_", "_convert_", "_recursive_", "_args_"})
 # Groups whose option holds any number of parts by name.
 COLLECTIONS = frozenset({"method", "logger", "callbacks", "extra_rankers"})
+# Keys below which names are the user's own, wherever they are.
+NAMED = frozenset({"members", "weights"})
+# Anything may stand in these: a service alone knows what it takes.
+FREE = frozenset({"parameters"})
 SHOWN = 14
 _KEY_WORDS = {"missing": "should have the key", "extra_forbidden": "should not have the key"}
 _REFERENCE = re.compile(r"\$\{[\w.]+\}")
@@ -91,6 +95,8 @@ class Checking:
 
     def node(self, node: Any, path: str) -> Iterator[str]:
         """Yield a sentence for each problem of the mapping at `path` and below it."""
+        if path.rpartition(".")[2] in FREE:
+            return
         target = node.get("_target_", "")
         keys = self.known.keys.get(target or path)
         listed = keys is not None or not target
@@ -110,10 +116,10 @@ class Checking:
                 yield from self._value(value, name, target if listed else None)
 
     def _is_unknown(self, path: str, keys: set[str] | None, key: str) -> bool:
-        return keys is not None and key not in keys and path not in COLLECTIONS
+        return keys is not None and key not in keys and not _takes_names(path)
 
     def _part(self, node: dict[str, Any], path: str, name: str) -> Iterator[str]:
-        if path in COLLECTIONS and "_target_" not in node:
+        if _takes_names(path) and "_target_" not in node:
             yield f"{name} has no _target_, the class that it is made with."
         yield from self.node(node, name)
 
@@ -138,6 +144,10 @@ class Checking:
         problem = None if rule is None else misfit(value, rule)
         if problem:
             yield f"{name}={value!r:.60}: {problem}"
+
+
+def _takes_names(path: str) -> bool:
+    return path in COLLECTIONS or path.rpartition(".")[2] in NAMED
 
 
 def wrong_baseline(config: DictConfig) -> Iterator[str]:

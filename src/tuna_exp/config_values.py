@@ -43,6 +43,16 @@ class Example(BaseModel):
     input: str = ""
 
 
+class Criterion(BaseModel):
+    """One criterion of a rubric."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    name: Words
+    question: Words
+    weight: AtLeastZero
+
+
 RULES: Mapping[str, Any] = {
     # The whole experiment.
     "seed": Annotated[int, Field(ge=0, lt=2**32)],  # NumPy takes no more
@@ -99,12 +109,52 @@ RULES: Mapping[str, Any] = {
     "diversity": type(None),
     "lora": type(None),
     "temperature_step": AtLeastZero,
-    "answer": Literal["text", "first_token"],
+    "answer": Literal["auto", "form", "first_token", "text"],
+    "orders": Positive,
+    "repeats": Whole,
+    "PairwiseRanker.orders": Literal[1, 2],
+    "pairs": Literal["all", "sorted"],
+    "criteria": Annotated[list[Criterion], Field(min_length=1)],
+    "RewardModelRanker.label": Words | None,
+    "RewardModelRanker.max_length": Positive,
+    "Proxy.max_length": Positive,
+    "weights.*": AboveZero,
+    "combine": Literal["borda", "scores_z", "majority"],
+    "share": NonZeroShare,
+    "sets": Positive,
+    "metric": Literal["rouge_l", "embedding"],
+    "encoder": type(None),
     "examples": list[Example],
     "gpu_memory_utilization": OpenShare,
     "tensor_parallel_size": Positive,
     "max_model_len": Positive | None,
     "enforce_eager": bool,
+    # Services.
+    "budget.name": Words,
+    "usd": AtLeastZero | None,
+    "ledger": Words,
+    "wire": Literal["openai_chat", "openai_completions", "anthropic_messages"],
+    "base_url": Annotated[str, Field(pattern=r"^https?://")],
+    "Endpoint.model": Words,
+    "key_variable": Annotated[str, Field(pattern=r"^[A-Z][A-Z0-9_]*$")] | None,
+    "vendor": Words | None,
+    "read": AtLeastZero | None,
+    "generated": AtLeastZero | None,
+    "cached_read": AtLeastZero | None,
+    "transport": Literal["sync", "batch"],
+    "concurrency": Annotated[int, Field(ge=1, le=1000)],
+    "requests_per_minute": Positive | None,
+    "tokens_per_minute": Positive | None,
+    "timeout_seconds": AboveZero,
+    "longest_wait_seconds": AtLeastZero,
+    "patience_minutes": AtLeastZero,
+    "poll_seconds": AboveZero,
+    "logprobs": bool,
+    "seeds": bool,
+    "forms": bool,
+    "choices": Positive,
+    "parameters.*": Any,
+    "licence": str,
     # Training.
     "mle_on": Literal["reference", "best", "all"],
     "head": Literal["chunked", "cut_cross_entropy", "liger"],

@@ -20,6 +20,7 @@ from tuna_exp.records import Instruction
 
 if TYPE_CHECKING:
     from tuna_exp.lab import Lab, Part
+    from tuna_exp.services.billing import Bill
 
 SAVED = ".hydra"
 
@@ -69,7 +70,7 @@ def run_experiment(
     lab.check()
     lab.benchmark.items()  # kinds that are not there are told now, not after the first model
     save_settings(config, overrides, output)
-    run = Run(Path(config.artifacts), output, tuple(overrides))
+    run = Run(Path(config.artifacts), output, tuple(overrides), make(config.account))
 
     def check() -> None:
         check_login(config)
@@ -78,6 +79,26 @@ def run_experiment(
     artifact = run_methods(lab, make(config.method), run, check)
     if show:
         show_comparison(artifact)
+
+
+def estimate(config: DictConfig, settings: Path) -> list[tuple[str, "Bill"]]:
+    """Return what the steps of a config that are not built yet will cost, by their labels.
+
+    Raises UserError for what the user can mend. Nothing is asked, built or written.
+    """
+    quiet_libraries()
+    check_config(config, settings)
+    dataset = make(config.dataset)
+    instructions = dataset.load()
+    check_rankers(config, instructions)
+    from tuna_exp.plan import missing_steps
+    from tuna_exp.store import Store
+
+    lab = build_lab(config, dataset, instructions)
+    lab.check()
+    final = lab.compare({name: recipe(lab) for name, recipe in make(config.method).items()})
+    missing = missing_steps([final], Store(Path(config.artifacts)))
+    return [(step.label, step.bill()) for step in missing if step.bill]
 
 
 def check_folder(folder: Path, key: str) -> None:
@@ -181,6 +202,7 @@ def build_lab(config: DictConfig, dataset: Any, instructions: Sequence[Instructi
         published=dataset.load_ranked() if getattr(dataset, "ranked", False) else None,
         student=Student(**model, lora=make(config.lora) or None, sampler=make(config.sampler)),
         teacher=make(config.teacher),
+        scorer=make(config.score_with) or None,
         teacher_sampling=make(config.sampling_of_teacher),
         student_sampling=make(config.sampling),
         teacher_ranker=make(config.teacher_ranker),

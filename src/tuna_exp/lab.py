@@ -11,18 +11,30 @@ from tuna_exp.llms.base import LLM, Sampling
 from tuna_exp.models.student import Student
 from tuna_exp.plan import Step, Workspace, in_order
 from tuna_exp.rankers.base import Ranker
+from tuna_exp.rankers.probabilistic import ProbabilisticRanker
+from tuna_exp.rankers.proxy import Proxy
+from tuna_exp.rankers.proxy_training import train_proxy
 from tuna_exp.records import Instruction, RankedExample
+from tuna_exp.services import billing
 from tuna_exp.stages.compare import Settings as ComparisonSettings
 from tuna_exp.stages.compare import compare
 from tuna_exp.stages.evaluate import evaluate
 from tuna_exp.stages.rank import rank, require_order, take_over
 from tuna_exp.stages.readiness import check_answers, check_likelihood, check_references
-from tuna_exp.stages.sample import sample
+from tuna_exp.stages.sample import Drawing, sample
 from tuna_exp.stages.tokenise import Reading, tokenise_instructions, tokenise_ranking
 from tuna_exp.stages.train import CHECKPOINT, Training, train_ranked, train_sft
 
 # Raised when a stage's code changes what it writes: older artifacts are then not taken for new.
-VERSIONS = {"sample": 2, "rank": 2, "tokenise": 1, "train": 2, "evaluate": 1, "compare": 2}
+VERSIONS = {
+    "sample": 3,
+    "rank": 4,
+    "tokenise": 1,
+    "train": 2,
+    "proxy": 1,
+    "evaluate": 1,
+    "compare": 4,
+}
 
 # Model-forward tokens that one generated token costs: decoding reads all weights for few rows.
 DECODE_COST = 2.5
@@ -46,6 +58,7 @@ class Lab:
     published: Sequence[RankedExample] | None
     student: Student
     teacher: LLM
+    scorer: LLM | None
     teacher_sampling: Sampling
     student_sampling: Sampling
     teacher_ranker: Ranker
@@ -133,13 +146,28 @@ class Lab:
         """Return the step in which the teacher answers every instruction."""
         settings = {
             "llm": self.teacher.digest(),
+            "score_with": self.scorer.digest() if self.scorer else None,
             "data": self.data,
             **self._sampled(self.teacher_sampling, 0),
         }
-        run = partial(sample, self.teacher, self.instructions, self.teacher_sampling, 0)
-        return self._step(
-            "sample", "sample teacher", settings, {}, run, self._decoded(self.teacher_sampling)
-        )
+        drawing = Drawing(self.teacher, self.teacher_sampling, 0, self.scorer)
+        run = partial(sample, drawing, self.instructions)
+        effort = self._decoded(self.teacher_sampling)
+        step = self._step("sample", "sample teacher", settings, {}, run, effort)
+        decoding = self.teacher_sampling.decoding
+        bill = partial(billing.answering, self.teacher, self.instructions, decoding, 0)
+        return replace(step, ready=self._check_teacher, bill=bill)
+
+    def _check_teacher(self) -> None:
+        """Raise UserError where the teacher cannot give what its samples are ranked by."""
+        self.teacher.check()
+        scored = "logprobs" in self.teacher.gives or self.scorer is not None
+        if isinstance(self.teacher_ranker, ProbabilisticRanker) and not scored:
+            raise ConfigError(
+                "teacher_ranker=probabilistic orders by log-probabilities, which this teacher does "
+                "not give. Cure: score_with=hugging_face, a teacher that gives them "
+                "(teacher=openai), or another ranker@teacher_ranker."
+            )
 
     def sample_student(self, model: Step) -> Step:
         """Return the step in which a trained student answers every instruction."""
@@ -151,7 +179,8 @@ class Lab:
 
         def run(work: Workspace) -> None:
             llm = self.student.llm(work.inputs["model"] / CHECKPOINT)
-            sample(llm, self.instructions, self.student_sampling, self.seed, work)
+            drawing = Drawing(llm, self.student_sampling, self.seed, None)
+            sample(drawing, self.instructions, work)
 
         label = f"sample {model.label.removeprefix('train ')} model"
         effort = self._decoded(self.student_sampling)
@@ -211,11 +240,39 @@ class Lab:
         ]
 
     def _rank(self, candidates: Step, ranker: Ranker, label: str, limit: int | None = None) -> Step:
+        if isinstance(ranker, Proxy):
+            return self._rank_by_proxy(candidates, ranker, label, limit)
         settings = {"ranker": ranker.digest(), "limit": limit}
         run = partial(rank, ranker, limit)
-        reads = getattr(ranker, "judge", None) is not None
-        effort = (limit or len(self.instructions)) * (400.0 if reads else 0.1)
-        return self._step("rank", label, settings, {"candidates": candidates}, run, effort)
+        responses, sets = self.student_sampling.decoding.responses, len(self.instructions)
+        # Some rankers without a judge read with a model of their own, others compute a number.
+        effort = 400.0 * sets * ranker.questions(responses) + self._tokens(responses) / 10
+        effort *= min(limit or sets, sets) / max(sets, 1)
+        step = self._step("rank", label, settings, {"candidates": candidates}, run, effort)
+        sampling = self.student_sampling.decoding
+        count = min(limit or sets, sets)
+        bill = partial(billing.ranking, ranker, self.instructions, sampling, count)
+        return replace(step, ready=partial(check_judges, ranker), bill=bill)
+
+    def _rank_by_proxy(self, candidates: Step, proxy: Proxy, label: str, limit: int | None) -> Step:
+        """Return the step that ranks by a proxy, with those that label sets and train it."""
+        what = label.removeprefix("rank ").removeprefix("measure ")
+        sets = proxy.labelled(len(self.instructions))
+        labelled = self._rank(candidates, proxy.labels, f"rank labels: {what}", sets)
+        if limit is None:  # what is only measured is never refused
+            labelled = replace(labelled, accept=partial(require_order, self.max_refused))
+        read = self._tokens(self.student_sampling.decoding.responses)
+        effort = 3 * read * proxy.share * proxy.training.epochs
+        train = partial(train_proxy, proxy)
+        inputs = {"ranking": labelled}
+        trained = self._step("proxy", f"train proxy: {what}", proxy.recipe(), inputs, train, effort)
+
+        def run(work: Workspace) -> None:
+            rank(proxy.trained(work.inputs["proxy"] / CHECKPOINT), limit, work)
+
+        settings = {"ranker": proxy.digest(), "limit": limit}
+        inputs = {"candidates": candidates, "proxy": trained}
+        return self._step("rank", label, settings, inputs, run, read)
 
     def _step(
         self,
@@ -248,6 +305,12 @@ class Lab:
     def _decoded(self, sampling: Sampling) -> float:
         responses = sampling.decoding.responses
         return self._tokens(0) + DECODE_COST * (self._tokens(responses) - self._tokens(0))
+
+
+def check_judges(ranker: Ranker) -> None:
+    """Raise UserError where a ranker's judge cannot be asked here."""
+    for _, judge in billing.judges(ranker):
+        judge.check()
 
 
 def check_sampling(name: str, sampling: Sampling) -> None:

@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tuna_exp.durable import DISK_FULL, disk_failures
 from tuna_exp.errors import ConfigError
@@ -21,6 +21,9 @@ from tuna_exp.memory import kept_memory
 from tuna_exp.progress import Bar, Display
 from tuna_exp.store import SCRATCH, Artifact, Store
 from tuna_exp.unfinished import Notebook
+
+if TYPE_CHECKING:
+    from tuna_exp.services.billing import Bill
 
 _SECRET = re.compile(
     r"(.*_)?(api_?key|secret|secret_key|password|passwd)|((access|auth|api|bearer|hf)_)?token"
@@ -37,6 +40,7 @@ class Step:
     expected effort in model-forward tokens. `accept` raises UserError where this run may not go on
     from the artifact, however sound it is; what it asks for does not decide the artifact. `ready`
     raises UserError where it can be told, before anything is built, that the work cannot be done.
+    `bill` says what services will be paid for it.
     """
 
     stage: str
@@ -48,6 +52,7 @@ class Step:
     work: float = 1.0
     accept: Callable[[Artifact], None] | None = None
     ready: Callable[[], None] | None = None
+    bill: Callable[[], "Bill"] | None = None
 
     @cached_property
     def digest(self) -> str:
@@ -144,6 +149,11 @@ def _checked(mapping: Mapping[Any, Any], path: str) -> Mapping[str, Any]:
 def in_order(final: Sequence[Step]) -> list[Step]:
     """All steps that the final ones stand on, dependencies first, each digest once."""
     return _walk(final, lambda _: False)
+
+
+def missing_steps(final: Sequence[Step], store: Store) -> list[Step]:
+    """Return the steps that would have to be built, dependencies first."""
+    return _walk(final, lambda step: store.find(step) is not None)
 
 
 def _walk(final: Sequence[Step], finished: Callable[[Step], bool]) -> list[Step]:

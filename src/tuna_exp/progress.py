@@ -10,6 +10,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from contextvars import ContextVar
 from types import TracebackType
 from typing import Protocol, Self
 
@@ -34,6 +35,28 @@ class Bar(Protocol):
 
     def say(self, text: str) -> None:
         """A short status behind the numbers, such as "loss 1.23"."""
+
+
+class NoBar:
+    """The bar of work that is nobody's step."""
+
+    def start(self, total: int, unit: str, done: int = 0) -> None:
+        """Show nothing."""
+
+    def advance(self, n: int = 1) -> None:
+        """Show nothing."""
+
+    def say(self, text: str) -> None:
+        """Show nothing."""
+
+
+# What is asked of a service happens deep inside a stage's parts, none of which has to know of it.
+_CURRENT: ContextVar[Bar] = ContextVar("bar")
+
+
+def current_bar() -> Bar:
+    """Return the bar of the step that is running."""
+    return _CURRENT.get(NoBar())
 
 
 def spoken_time(seconds: float) -> str:
@@ -179,11 +202,13 @@ class Display:
         self._status = ""
         self._line(f"{label}: started at {time.strftime('%H:%M:%S')}")
         outcome = "stopped after"
+        token = _CURRENT.set(bar)
         try:
             yield bar
             outcome = "done in"
             self._work_done += work
         finally:
+            _CURRENT.reset(token)
             self._seconds += bar.seconds
             self._bar = None
             self._line(" · ".join([f"{label}: {outcome} {spoken_time(bar.seconds)}", self._whole]))

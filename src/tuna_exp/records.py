@@ -5,14 +5,14 @@ Instruction -> Prediction -> (comparison).
 Each is one line of a JSON-lines file inside an artifact. What a batch looks like is in `batching`.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import combinations
 from pathlib import Path
 from typing import Literal, Self, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-FinishReason = Literal["stop", "length"]
+FinishReason = Literal["stop", "length", "refusal"]
 
 
 class Record(BaseModel):
@@ -48,20 +48,53 @@ class Instruction(Record):
         return f"{self.instruction}\n\n{self.input}" if self.input else self.instruction
 
 
+class Usage(Record):
+    """Tokens that a model read (its prompt) and generated, and dollars paid for them."""
+
+    read: int = 0
+    generated: int = 0
+    usd: float = 0.0
+
+    def __add__(self, other: "Usage") -> "Usage":
+        """Sum of each kind."""
+        return Usage(
+            read=self.read + other.read,
+            generated=self.generated + other.generated,
+            usd=self.usd + other.usd,
+        )
+
+
+class Origin(Record):
+    """Which request to which service an answer came from.
+
+    `request` is its key in the ledger, where prompt and parameters are; `model` the snapshot that
+    the service named. `usage` is this answer's part of what the request took.
+    """
+
+    request: str
+    model: str
+    licence: str = ""
+    usage: Usage = Usage()
+
+
 class Candidate(Record):
     """One sampled response.
 
-    `token_logprobs` are nats at temperature 1, end-of-sequence included.
+    `token_logprobs` are nats at temperature 1, end-of-sequence included. A service may give them
+    without `token_ids`, or give neither: then they are those of `stand_in`, by the local model that
+    scored the text. `origin` is None for a model that ran here.
     """
 
     text: str
     token_ids: tuple[int, ...] = ()
     token_logprobs: tuple[float, ...] = ()
     finish_reason: FinishReason = "stop"
+    stand_in: tuple[float, ...] = ()
+    origin: Origin | None = None
 
     @model_validator(mode="after")
     def _one_logprob_per_token(self) -> Self:
-        if len(self.token_ids) != len(self.token_logprobs):
+        if self.token_ids and len(self.token_ids) != len(self.token_logprobs):
             raise ValueError(
                 f"token_logprobs has {len(self.token_logprobs)} entries for "
                 f"{len(self.token_ids)} token_ids; each token needs one"
@@ -73,47 +106,87 @@ class Candidate(Record):
         length = max(len(self.token_logprobs), 1)
         return sum(self.token_logprobs) / float(length**length_exponent)
 
+    @property
+    def tokens(self) -> int:
+        """How many tokens it has, as far as its model told."""
+        known = len(self.token_logprobs)
+        return known or (self.origin.usage.generated if self.origin else 0)
+
 
 class CandidateSet(Record):
     """The N responses sampled for one instruction.
 
     `draws` counts the rounds the diversity rule took, `discarded_tokens` what was generated in
-    those that were not kept.
+    those that were not kept, `discarded_usd` what that cost.
     """
 
     instruction: Instruction
     candidates: tuple[Candidate, ...] = Field(min_length=1)
     draws: int = 1
     discarded_tokens: int = 0
+    discarded_usd: float = 0.0
 
     @property
     def tokens(self) -> int:
         """How many tokens the candidates have."""
-        return sum(len(candidate.token_ids) for candidate in self.candidates)
+        return sum(candidate.tokens for candidate in self.candidates)
 
-
-class Usage(Record):
-    """Tokens that a ranker's model read (its prompt) and generated for one set."""
-
-    read: int = 0
-    generated: int = 0
+    @property
+    def usd(self) -> float:
+        """What the set cost, discarded draws included."""
+        kept = sum(c.origin.usage.usd for c in self.candidates if c.origin)
+        return kept + self.discarded_usd
 
 
 class RankedResponse(Record):
-    """A response with its place: `rank` 0 is best, equal ranks are ties, and no rank is skipped."""
+    """A response with its place: `rank` 0 is best, equal ranks are ties, and no rank is skipped.
+
+    `likelihood` is the mean log-probability of its tokens in nats, by the model that wrote it.
+    """
 
     text: str
     rank: int = Field(ge=0)
     score: float | None = None
+    likelihood: float | None = None
+    origin: Origin | None = None
+
+
+class Judgement(Record):
+    """One reply of a ranker's model: what it was shown, in which order, and what it said.
+
+    `shown` are the texts in the order shown, `scores` one for each, higher is better and equal ones
+    tie; none where the reply was a `refusal` of some kind. Of "A > B = C" the scores are 0, -1, -1.
+    """
+
+    shown: tuple[str, ...]
+    scores: tuple[float, ...] = ()
+    raw: str = ""
+    refusal: str = ""
+    usage: Usage = Usage()
+    origin: Origin | None = None
+
+    @model_validator(mode="after")
+    def _a_score_each_or_a_refusal(self) -> Self:
+        if len(self.scores) != (0 if self.refusal else len(self.shown)):
+            raise ValueError(
+                f"{len(self.scores)} scores for {len(self.shown)} responses shown, refusal "
+                f"{self.refusal!r}; each response needs a score, or the reply is a refusal"
+            )
+        return self
 
 
 class RankedExample(Record):
-    """An instruction with its responses, best first. `raw` is what the ranker really said."""
+    """An instruction with its responses, best first.
+
+    `raw` is what the ranker really said and `usage` what it took, over all its `judgements`, which
+    are there where it was asked more than one question or of a service.
+    """
 
     instruction: Instruction
     responses: tuple[RankedResponse, ...] = Field(min_length=1)
     raw: str | None = None
     usage: Usage = Usage()
+    judgements: tuple[Judgement, ...] = ()
 
     @model_validator(mode="after")
     def _best_first_without_gaps(self) -> Self:
@@ -137,6 +210,7 @@ class RankedExample(Record):
         scores: list[float],
         raw: str | None = None,
         usage: Usage | None = None,
+        judgements: Sequence[Judgement] = (),
     ) -> Self:
         """Rank texts by score: higher is better, equal ones tie, a repeated text keeps its best."""
         best: dict[str, float] = {}
@@ -145,7 +219,13 @@ class RankedExample(Record):
         levels = sorted(set(best.values()), reverse=True)
         ordered = sorted(best.items(), key=lambda item: -item[1])
         responses = tuple(RankedResponse(text=t, rank=levels.index(s), score=s) for t, s in ordered)
-        return cls(instruction=instruction, responses=responses, raw=raw, usage=usage or Usage())
+        return cls(
+            instruction=instruction,
+            responses=responses,
+            raw=raw,
+            usage=usage or Usage(),
+            judgements=tuple(judgements),
+        )
 
 
 class Prediction(Record):

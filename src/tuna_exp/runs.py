@@ -14,13 +14,14 @@ from rich.console import Console
 from rich.text import Text
 
 from tuna_exp.errors import UserError, nearest
-from tuna_exp.plan import Step, Workspace, execute
+from tuna_exp.plan import Step, Workspace, execute, missing_steps
 from tuna_exp.progress import Display
 from tuna_exp.records import Record
 from tuna_exp.store import MANIFEST, Artifact, Store
 
 if TYPE_CHECKING:
     from tuna_exp.lab import Lab
+    from tuna_exp.services.account import Account
     from tuna_exp.stages.compare import Settings
 
 RUN_FILE = "run.json"
@@ -39,11 +40,14 @@ class RunRecord(Record):
 
 @dataclass(frozen=True)
 class Run:
-    """Where a run's artifacts and its record go, and the overrides that tell it from others."""
+    """Where a run's artifacts and its record go, the overrides that tell it from others, and who
+    pays for services.
+    """
 
     root: Path
     output: Path
     overrides: tuple[str, ...] = ()
+    account: "Account | None" = None
 
 
 def run_methods(
@@ -60,6 +64,7 @@ def run_methods(
     store = Store(run.root)
     if store.find(final) is None:
         check()
+        agree_on_cost(final, store, run)
     with Display() as display:
         artifact = execute([final], store, display)[final.digest]
     record = RunRecord(
@@ -73,6 +78,21 @@ def run_methods(
     (run.output / RUN_FILE).write_text(record.model_dump_json(indent=1), encoding="utf-8")
     _log.info("comparison: %s", artifact.folder)
     return artifact
+
+
+def agree_on_cost(final: Step, store: Store, run: Run) -> None:
+    """Have the user agree to what services will be paid. Raises ConfigError where they do not."""
+    from tuna_exp.services.account import agree
+    from tuna_exp.services.billing import Bill
+
+    total = Bill()
+    for step in missing_steps([final], store):
+        if step.bill:
+            if step.ready:
+                step.ready()  # what is missing for it comes before its cost
+            total += step.bill()
+    if run.account is not None:
+        agree(run.account, total.usd, total.bound)
 
 
 def show_comparison(artifact: Artifact) -> None:

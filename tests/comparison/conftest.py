@@ -2,13 +2,24 @@
 
 import math
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 import pytest
 
+from tuna_exp.comparison.between_rankers import agreements
 from tuna_exp.comparison.ranking_quality import assess
-from tuna_exp.comparison.results import Comparison, MethodResult, StageCost, Tokens, compare
+from tuna_exp.comparison.reliability import measure
+from tuna_exp.comparison.results import (
+    Comparison,
+    MethodResult,
+    StageCost,
+    Tokens,
+    Trust,
+    compare,
+)
 from tuna_exp.comparison.statistics import Bootstrap
-from tuna_exp.records import Instruction, Prediction, RankedExample
+from tuna_exp.comparison.verdicts import verdicts
+from tuna_exp.records import Instruction, Judgement, Prediction, RankedExample
 
 Predict = Callable[..., list[Prediction]]
 HOSTILE = '</script><script>document.title="owned"</script><img src=x onerror=alert(1)>'
@@ -74,6 +85,36 @@ def comparison(predict: Predict, bootstrap: Bootstrap) -> Comparison:
         StageCost("tuna_p", "train", 90.0, Tokens(2000), reused=False, digest="cd34"),
     ]
     return compare(methods, [ranking], stages, "sft", 0.95, 999, 0)
+
+
+@pytest.fixture
+def trusted(comparison: Comparison) -> Comparison:
+    """The same with two rankings of 30 sets: a judge that takes the first slot, and its reverse.
+
+    Tuna-p cost half a dollar, and its stage with it.
+    """
+    texts = ["a", "bb", "ccc"]
+    rankings = {
+        name: [
+            RankedExample.from_scores(
+                p.instruction, texts, scores, judgements=[Judgement(shown=texts, scores=scores)]
+            )
+            for p in comparison.methods[0].predictions
+        ]
+        for name, scores in (("judge", [2.0, 1.0, 0.0]), ("reverse", [0.0, 1.0, 2.0]))
+    }
+    trust = []
+    for name, examples in rankings.items():
+        figures = measure(examples, {}, comparison.bootstrap)
+        trust.append(Trust(name, "contextual", figures, tuple(verdicts(figures))))
+    base, sft, tuna_p, tuna_c = comparison.methods
+    return replace(
+        comparison,
+        methods=(base, sft, replace(tuna_p, tokens=replace(tuna_p.tokens, usd=0.5)), tuna_c),
+        stages=tuple(replace(s, tokens=replace(s.tokens, usd=0.5)) for s in comparison.stages),
+        trust=tuple(trust),
+        agreements=tuple(agreements(rankings, comparison.bootstrap)),
+    )
 
 
 @pytest.fixture

@@ -7,6 +7,7 @@ import pytest
 from tuna_exp.comparison import plots
 from tuna_exp.comparison.curves import curves
 from tuna_exp.comparison.results import Comparison
+from tuna_exp.comparison.trust_plots import trust_charts
 
 
 def test_the_first_chart_answers_the_question(comparison: Comparison) -> None:
@@ -50,3 +51,22 @@ def test_colours_stand_out_on_both_grounds(scheme: str) -> None:
     for colour in plots.palette(names).to_dict()["range"]:
         light, dark = sorted([luminance(colour), luminance(scheme)], reverse=True)
         assert (light + 0.05) / (dark + 0.05) >= 3, colour
+
+
+def test_slots_shares_and_agreement_are_drawn(trusted: Comparison) -> None:
+    """Two rankings with replies: slots and shares of each, and how they agree."""
+    drawn = trust_charts(trusted)
+    titles = [chart.title.partition(":")[0] for chart in drawn]
+    assert titles == ["Places shown"] * 2 + ["Figures of the order"] * 2 + [
+        "Rankings of the same sets"
+    ]
+    assert "NaN" not in json.dumps([chart.spec for chart in drawn])
+    (points,) = drawn[0].spec["datasets"].values()
+    assert [point["value"] for point in points] == pytest.approx([100, 0, 0], abs=1e-6)
+
+
+def test_dollars_are_drawn_where_they_were_paid(
+    comparison: Comparison, trusted: Comparison
+) -> None:
+    assert "Dollars per stage" in [chart.title for chart in plots.charts(trusted)]
+    assert "Dollars per stage" not in [chart.title for chart in plots.charts(comparison)]

@@ -65,6 +65,17 @@ def test_settings_and_versions_are_told(text: str) -> None:
     assert "transformers" in words
 
 
+def test_trust_is_told_with_charts_and_dollars(trusted: Comparison, tmp_path: Path) -> None:
+    """Every place has its own specification, those of trust behind the training's."""
+    text = write_report(trusted, tmp_path / "report.html", {}).read_text(encoding="utf-8")
+    specs = re.search(r'id="specs">(.*?)</script>', text, re.DOTALL)
+    assert specs is not None
+    places = sorted(int(number) for number in re.findall(r'data-plot="(\d+)"', text))
+    assert places == list(range(len(json.loads(specs.group(1)))))
+    words = " ".join(Page(text).words)
+    assert "The first slot wins 100 %" in words and "$0.50" in words
+
+
 def test_one_item_makes_a_page_too(tiny: Comparison, tmp_path: Path) -> None:
     assert write_report(tiny, tmp_path / "report.html", {}).is_file()
 

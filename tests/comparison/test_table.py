@@ -66,3 +66,25 @@ def test_csv_has_a_line_per_split_and_method(comparison: Comparison) -> None:
 def test_markdown_rows_have_as_many_cells_as_the_head(comparison: Comparison) -> None:
     lines = [line for line in table.to_markdown(comparison).splitlines() if line.startswith("| ")]
     assert {line.count("|") for line in lines[:13]} == {13}
+
+
+@pytest.mark.parametrize("width", [80, 120])
+def test_trust_and_dollars_are_shown(trusted: Comparison, width: int) -> None:
+    """The judge takes the first slot each time; the rankings are each other's reverse."""
+    text = shown(trusted, width)
+    assert max(map(len, text.splitlines())) <= width
+    assert "$0.50" in text and "first 100.0" in " ".join(text.split()) and "-1.00 [" in text
+    assert '"judge": The first slot wins 100 %' in " ".join(text.split())
+
+
+def test_dollars_are_not_shown_where_nothing_was_paid(comparison: Comparison) -> None:
+    assert "dollars" not in shown(comparison, 120) + table.to_markdown(comparison)
+
+
+def test_trust_is_in_every_file(trusted: Comparison) -> None:
+    content = json.loads(table.to_json(trusted))
+    assert content["trust"][0]["figures"]["slots"][0]["won"]["value"] == pytest.approx(1)
+    assert content["agreements"][0]["rankings"] == ["judge", "reverse"]
+    assert "| judge / reverse | 30 | -1.00" in table.to_markdown(trusted)
+    rows = list(csv.DictReader(io.StringIO(table.to_csv(trusted))))
+    assert {row["usd"] for row in rows if row["method"] == "tuna_p"} == {"0.5"}

@@ -56,3 +56,17 @@ def test_unknown_numbers_are_left_out(tiny: Comparison) -> None:
     said = summary(tiny, "tuna_p")
     assert said["score"] == 1
     assert "score_low" not in said
+
+
+def test_rankings_have_a_run_of_their_own(trusted: Comparison, tmp_path: Path) -> None:
+    *_, last = log_comparison(trusted, tmp_path, "offline", "tuna", "ablation")
+    log = next(tmp_path.glob(f"wandb/offline-run*/run-{last}.wandb"))
+    records = inspected(log)
+    run = next(record["run"] for record in records if record["type"] == "run")
+    assert (run["display_name"], run["job_type"]) == ("rankings", "rank")
+    numbers = {
+        k: v for r in records if r["type"] == "summary" for k, v in r["summary"]["update"].items()
+    }
+    assert (numbers["slots.nrows"], numbers["agreement.nrows"]) == (6, 1)
+    assert numbers["judge/tied_pairs"] == 0
+    assert summary(trusted, "tuna_p")["usd"] == 0.5

@@ -12,13 +12,15 @@ from hypothesis import strategies as st
 from tuna_exp.errors import ConfigError
 from tuna_exp.llms.decoding import Decoding
 from tuna_exp.llms.hugging_face import HuggingFaceLLM
+from tuna_exp.rankers.asking import judgement
 from tuna_exp.rankers.base import Refusal
 from tuna_exp.rankers.contextual import (
     ContextualRanker,
-    Question,
+    Sitting,
     outcome,
     parse_order,
     prompt,
+    question,
 )
 from tuna_exp.records import (
     Candidate,
@@ -37,7 +39,7 @@ QUESTION = Instruction(id="q", instruction="Name a colour.")
 def ranker(
     judge: HuggingFaceLLM, answer: Literal["text", "first_token"] = "first_token", seed: int = 0
 ) -> ContextualRanker:
-    return ContextualRanker(judge, answer, DECODING, batch_size=4, seed=seed)
+    return ContextualRanker(judge, answer, DECODING, 4, seed, orders=1, repeats=0)
 
 
 @pytest.mark.parametrize(
@@ -114,8 +116,10 @@ def test_a_well_formed_order_comes_back(levels: list[int]) -> None:
     assert parse_order(f"Some words.\nFinal order: {' > '.join(groups)}", len(ranks)) == ranks
 
 
-def question(texts: list[str]) -> Question:
-    return Question(QUESTION, texts, QUESTION, tokens=50)
+def made_of(texts: list[str], reply: Candidate) -> RankedExample | Refusal:
+    """What becomes of one reply in words to a prompt of 50 tokens."""
+    said = judgement(question(QUESTION, texts, "text"), reply, Usage(read=50))
+    return outcome(Sitting(QUESTION, texts, [list(range(len(texts)))], [said]))
 
 
 def replied(text: str, cut: bool = False) -> Candidate:
@@ -129,7 +133,7 @@ def replied(text: str, cut: bool = False) -> Candidate:
 def test_an_order_becomes_ranks_and_keeps_the_reply() -> None:
     """Shown A: red, B: blue, C: green; the judge ties blue and green below red."""
     reply = "Final order: A > B = C"
-    made = outcome(question(["red", "blue", "green"]), replied(reply))
+    made = made_of(["red", "blue", "green"], replied(reply))
     assert made.usage == Usage(read=50, generated=3)
     assert isinstance(made, RankedExample) and made.raw == reply
     assert {r.text: r.rank for r in made.responses} == {"red": 0, "blue": 1, "green": 1}
@@ -148,7 +152,7 @@ def test_an_order_becomes_ranks_and_keeps_the_reply() -> None:
 def test_a_reply_cut_at_its_limit_is_told_from_a_wrong_one(
     reply: str, cut: bool, kind: str
 ) -> None:
-    made = outcome(question(["red", "blue"]), replied(reply, cut))
+    made = made_of(["red", "blue"], replied(reply, cut))
     usage = Usage(read=50, generated=3)
     assert made == Refusal(instruction_id="q", kind=kind, raw=reply, usage=usage)
 
@@ -250,18 +254,18 @@ def test_what_the_judge_reads_and_writes_is_counted(
 
 
 def test_settings_that_cannot_work_are_refused(judge: HuggingFaceLLM) -> None:
-    with pytest.raises(ConfigError, match="ranker.answer='letters'.*'text' and 'first_token'"):
+    with pytest.raises(ConfigError, match="ranker.answer='letters'.*'auto', 'form', 'first_token'"):
         ranker(judge, "letters").check([])  # type: ignore[arg-type]
     with pytest.raises(ConfigError, match="ranker.batch_size=0"):
-        ContextualRanker(judge, "text", DECODING, batch_size=0, seed=0).check([])
+        ContextualRanker(judge, "text", DECODING, 0, 0, 1, 0).check([])
 
 
 def test_digest_holds_judge_seed_and_what_the_judge_is_asked(judge: HuggingFaceLLM) -> None:
     text, letter = ranker(judge, "text").digest(), ranker(judge).digest()
     assert text != letter and ranker(judge, seed=1).digest() != letter
-    hotter = ContextualRanker(judge, "text", Decoding(1, 0.5, 1.0, 0, 8), 4, 0)
+    hotter = ContextualRanker(judge, "text", Decoding(1, 0.5, 1.0, 0, 8), 4, 0, 1, 0)
     assert hotter.digest() != text
-    hotter.answer = "first_token"
+    hotter = ContextualRanker(judge, "first_token", Decoding(1, 0.5, 1.0, 0, 8), 4, 0, 1, 0)
     assert hotter.digest() == letter
 
 

@@ -13,7 +13,15 @@ from tuna_exp.comparison.statistics import Bootstrap
 from tuna_exp.datasets.verifiable import VerifiableDataset
 from tuna_exp.plan import Workspace
 from tuna_exp.records import Instruction, Prediction, RankedExample, write_records
-from tuna_exp.stages.compare import Inputs, Settings, compare, method_result, rankings, read_curve
+from tuna_exp.stages.compare import (
+    Inputs,
+    Settings,
+    compare,
+    method_result,
+    rankings,
+    read_curve,
+    trusts,
+)
 from tuna_exp.stages.evaluate import PREDICTIONS
 from tuna_exp.stages.rank import RANKING
 
@@ -120,6 +128,28 @@ def test_only_rankings_with_a_truth_are_measured(artifacts: Artifacts) -> None:
     measured = rankings(Inputs(artifacts.folders), Bootstrap(0.95, 999, 0))
     assert [(m.name, m.ranker, m.pairs) for m in measured] == [("0", "contextual", 1)]
     assert measured[0].refusals == {"empty": 3}
+
+
+def test_dollars_are_added_up(artifacts: Artifacts) -> None:
+    """0.5 for samples and 0.25 for a judge."""
+    sampled = artifacts.add("sample", usd=0.5)
+    ranked = artifacts.add("rank", [sampled], usd=0.25)
+    tuned = artifacts.add("train", [ranked])
+    assert Inputs(artifacts.folders).cost(tuned)[1] == Tokens(usd=0.75)
+
+
+def test_every_ranking_is_measured_by_itself_and_with_others(artifacts: Artifacts) -> None:
+    """Two rankers of the same poems, one the other's reverse; a third has another poem."""
+    for scores, name in (([1.0, 0.0], "poem"), ([0.0, 1.0], "poem"), ([1.0, 0.0], "ode")):
+        added = artifacts.add("rank", refusals={})
+        poem = Instruction(id=name, instruction="Write a poem.")
+        ranked = RankedExample.from_scores(poem, ["x", "yy"], scores)
+        write_records(artifacts.folders[added] / RANKING, [ranked])
+    trust, agreements = trusts(Inputs(artifacts.folders), Bootstrap(0.95, 999, 0))
+    assert [(t.name, t.figures.sets) for t in trust] == [("0", 1), ("1", 1), ("2", 1)]
+    (agreement,) = agreements
+    assert agreement.rankings == ("0", "1")
+    assert agreement.tau is not None and agreement.tau.value == -1
 
 
 def test_a_comparison_writes_table_and_report(artifacts: Artifacts, make_work: MakeWork) -> None:

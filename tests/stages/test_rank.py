@@ -1,5 +1,6 @@
 """Ranking: what is counted, what is kept, and when a ranking cannot be learned from."""
 
+import json
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from functools import partial
@@ -19,11 +20,14 @@ from tuna_exp.records import (
     Candidate,
     CandidateSet,
     Instruction,
+    Judgement,
+    Origin,
     RankedExample,
+    Usage,
     read_records,
     write_records,
 )
-from tuna_exp.stages.rank import RANKING, REFUSALS, rank, require_order, take_over
+from tuna_exp.stages.rank import RANKING, REFUSALS, RELIABILITY, rank, require_order, take_over
 from tuna_exp.stages.sample import CANDIDATES
 from tuna_exp.store import Artifact, Store
 from tuna_exp.unfinished import Notebook
@@ -102,7 +106,7 @@ def test_above_the_share_the_raw_replies_are_kept_and_named(
 ) -> None:
     """The tiny model answers both sets that are to be judged with noise: 2 of 3."""
     decoding = Decoding(1, 1.0, 1.0, 0, max_new_tokens=6)
-    judge = ContextualRanker(student.llm(), "text", decoding, batch_size=2, seed=0)
+    judge = ContextualRanker(student.llm(), "text", decoding, 2, seed=0, orders=1, repeats=0)
     work = make_work(candidates=candidates)
     rank(judge, None, work)
     with pytest.raises(RefusalError, match=r"2 of 3 sets \(cut_short: 2\).*0\.5.*Cure") as caught:
@@ -195,3 +199,58 @@ def test_a_published_ranking_is_taken_over(make_work: MakeWork) -> None:
     take_over([RankedExample.from_scores(instruction, ["x"], [0.0])], other)
     with pytest.raises(DataError, match="no order to learn"):
         require_order(0.0, finished(other))
+
+
+class Biased(ScoreRanker):
+    """A judge that takes whatever it is shown first, at two cents a set."""
+
+    def rank(self, sets: Sequence[CandidateSet]) -> list[Outcome]:
+        return [self._outcome(s.instruction, [c.text for c in s.candidates]) for s in sets]
+
+    def _outcome(self, instruction: Instruction, texts: list[str]) -> RankedExample:
+        scores = [1.0] + [0.0] * (len(texts) - 1)
+        replies = [Judgement(shown=tuple(texts), scores=tuple(scores))]
+        usage = Usage(read=5, usd=0.02)
+        return RankedExample.from_scores(instruction, texts, scores, None, usage, replies)
+
+
+@pytest.fixture
+def paid(tmp_path: Path) -> Path:
+    """Eight sets of two responses from a service; only the first has log-probabilities."""
+    known = Candidate(
+        text="a", token_logprobs=(-1.0, -3.0), origin=Origin(request="r", model="m-1")
+    )
+    sets = [
+        CandidateSet(
+            instruction=Instruction(id=str(n), instruction="Do it."),
+            candidates=(known, Candidate(text="b")),
+        )
+        for n in range(8)
+    ]
+    folder = tmp_path / "paid"
+    folder.mkdir()
+    write_records(folder / CANDIDATES, sets)
+    return folder
+
+
+def test_responses_know_their_writer(paid: Path, make_work: MakeWork) -> None:
+    """The mean of -1 and -3 nats is -2."""
+    work = make_work(candidates=paid)
+    rank(Biased(), None, work)
+    first, second = ranked(work)[0].responses
+    assert (first.text, first.likelihood) == ("a", -2.0)
+    assert first.origin is not None and first.origin.model == "m-1"
+    assert (second.likelihood, second.origin) == (None, None)
+
+
+def test_reliability_and_cost_are_noted(paid: Path, make_work: MakeWork) -> None:
+    """The first slot wins 8 of 8 where 1/2 is expected; 8 · 0.02 dollars."""
+    work = make_work(candidates=paid)
+    rank(Biased(), None, work)
+    report = json.loads((work.folder / RELIABILITY).read_text())
+    assert report["slots"][0]["won"]["value"] == 1
+    assert report["verdicts"][0]["message"].startswith("The first slot wins 100 %")
+    facts = Notebook(work.folder).facts()
+    assert facts["usd"] == pytest.approx(0.16)
+    assert facts["reliability"] == {"slot_furthest_from_chance": 1.0}
+    assert "Cure: ranker.orders=2" in facts["warnings"][0]

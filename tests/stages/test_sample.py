@@ -10,7 +10,7 @@ from tuna_exp.llms.diversity import Diversity
 from tuna_exp.models.student import Student
 from tuna_exp.plan import Workspace
 from tuna_exp.records import CandidateSet, Instruction, read_records
-from tuna_exp.stages.sample import CANDIDATES, sample
+from tuna_exp.stages.sample import CANDIDATES, Drawing, sample
 from tuna_exp.unfinished import Notebook
 
 MakeWork = Callable[..., Workspace]
@@ -23,13 +23,13 @@ def test_a_killed_run_continues_to_the_uninterrupted_result(
 ) -> None:
     """Three batches. Cut within the first line, at its end, after it, in the last, nowhere."""
     whole = make_work("whole")
-    sample(student.llm(), instructions, SAMPLING, 0, whole)
+    sample(Drawing(student.llm(), SAMPLING, 0, None), instructions, whole)
     journal = (whole.scratch / CANDIDATES).read_bytes()
     first = journal.index(b"\n")
     for cut in (0, 7, first, first + 1, len(journal) - 1, len(journal)):
         killed = make_work(f"cut-{cut}")
         (killed.scratch / CANDIDATES).write_bytes(journal[:cut])
-        sample(student.llm(), instructions, SAMPLING, 0, killed)
+        sample(Drawing(student.llm(), SAMPLING, 0, None), instructions, killed)
         assert (killed.folder / CANDIDATES).read_bytes() == (whole.folder / CANDIDATES).read_bytes()
 
 
@@ -38,7 +38,7 @@ def test_sets_are_in_the_order_of_the_dataset_and_counted(
 ) -> None:
     """Batches are sorted by length, the file is not. Similarity 0 is too alike: all are redrawn."""
     work = make_work()
-    sample(student.llm(), instructions, SAMPLING, 0, work)
+    sample(Drawing(student.llm(), SAMPLING, 0, None), instructions, work)
     sets = list(read_records(work.folder / CANDIDATES, CandidateSet))
     assert [s.instruction for s in sets] == instructions
     facts = Notebook(work.folder).facts()
@@ -58,7 +58,7 @@ def test_batches_do_not_repeat_each_other(
     same = [instructions[0].model_copy(update={"id": str(i)}) for i in range(4)]
     sampling = Sampling(DECODING, batch_size=1, diversity=None)
     work = make_work()
-    sample(student.llm(), same, sampling, seed, work)
+    sample(Drawing(student.llm(), sampling, seed, None), same, work)
     texts = [
         c.text for s in read_records(work.folder / CANDIDATES, CandidateSet) for c in s.candidates
     ]

@@ -137,7 +137,7 @@ class From(Sampler[int]):
         return self.count
 
 
-class ResumableLoader(DataLoader[RankedBatch]):
+class ResumableLoader(DataLoader[Any]):
     """A loader whose place is the count of micro-batches trained on, not the count fetched ahead.
 
     Lightning saves `state_dict()` with its checkpoint and calls `load_state_dict` to continue.
@@ -145,13 +145,14 @@ class ResumableLoader(DataLoader[RankedBatch]):
     `elapsed` are seconds that training waited for a batch, and seconds in all.
     """
 
-    def __init__(self, batches: PlannedBatches, workers: int = 0) -> None:
-        self.places = From(len(batches))
+    def __init__(self, batches: Dataset[Any], workers: int = 0) -> None:
+        sized: Any = batches
+        self.places = From(len(sized))
         super().__init__(batches, batch_size=None, sampler=self.places, num_workers=workers)
         self.trained = 0
         self.waited = self.elapsed = 0.0
 
-    def __iter__(self) -> Iterator[RankedBatch]:  # type: ignore[override]
+    def __iter__(self) -> Iterator[Any]:  # type: ignore[override]
         batches = super().__iter__()
         self.places.start = 0
         begun = perf_counter()

@@ -17,7 +17,7 @@ from tuna_exp.comparison.results import (
     Comparison,
     MethodResult,
 )
-from tuna_exp.comparison.statistics import Interval
+from tuna_exp.comparison.statistics import CHANCE, Interval
 
 Spec = dict[str, object]
 Datum = dict[str, object]
@@ -59,7 +59,7 @@ def differences(comparison: Comparison) -> Chart:
     """Paired difference of each method against the baseline, per split, and the line of none."""
     base = comparison.baseline
     data: list[Datum] = [
-        _span(row.difference.interval)
+        span(row.difference.interval)
         | {
             "method": row.method,
             "items": wording.split_label(row.split),
@@ -70,7 +70,7 @@ def differences(comparison: Comparison) -> Chart:
     ]
     splits = [wording.split_label(split) for split in comparison.splits]
     title = f"points against {base}"
-    layers = _intervals(data, title, y="method:N", order=names_of(comparison), offset=splits)
+    layers = intervals(data, title, y="method:N", order=names_of(comparison), offset=splits)
     zero = alt.Chart(inline([{"at": 0}])).mark_rule(strokeDash=[4, 3]).encode(x="at:Q")
     caption = (
         f"Score minus {base}'s on the same items, in percentage points, with "
@@ -81,8 +81,8 @@ def differences(comparison: Comparison) -> Chart:
 
 def scores(comparison: Comparison) -> Chart:
     """Mean partial score of each method over all items."""
-    data = [_span(row.score) | {"method": row.method} for row in comparison.rows_of(ALL)]
-    chart = _intervals(data, "score, %", y="method:N", order=names_of(comparison))
+    data = [span(row.score) | {"method": row.method} for row in comparison.rows_of(ALL)]
+    chart = intervals(data, "score, %", y="method:N", order=names_of(comparison))
     items = comparison.rows_of(ALL)[0].items
     caption = f"Mean over {items} held-out items, with {wording.level(comparison)} intervals."
     return Chart("Score of each method", caption, sized(chart, 34 + 26 * len(data)), wide=False)
@@ -142,14 +142,14 @@ def lengths(comparison: Comparison) -> Chart:
 def rankers(comparison: Comparison) -> Chart:
     """Each ranking's agreement with the truth, with the line of chance."""
     data: list[Datum] = [
-        _span(ranking.agreement)
+        span(ranking.agreement)
         | {"ranking": ranking.name, "ranker": ranking.ranker}
         | {"verdict": wording.against_chance(comparison, ranking.agreement)}
         for ranking in comparison.rankings
         if ranking.agreement
     ]
-    points = _intervals(data, "pairs ordered as by the truth, %", y="ranking:N")
-    chance = alt.Chart(inline([{"at": 100 * wording.CHANCE}])).mark_rule(strokeDash=[4, 3])
+    points = intervals(data, "pairs ordered as by the truth, %", y="ranking:N")
+    chance = alt.Chart(inline([{"at": 100 * CHANCE}])).mark_rule(strokeDash=[4, 3])
     caption = (
         f"Dashed: chance, 50 %. {wording.level(comparison)} intervals over sets; ties of the "
         "ranker count half. Filled: told apart from chance."
@@ -159,7 +159,7 @@ def rankers(comparison: Comparison) -> Chart:
 
 
 def costs(comparison: Comparison) -> list[Chart]:
-    """Time and tokens of each stage; stages reused from an earlier run are drawn hollow."""
+    """Time, tokens and any dollars of each stage; those reused from an earlier run are hollow."""
     shared = "Hollow: reused from an earlier run, which had paid for it."
     long = max(stage.seconds for stage in comparison.stages) > _SECONDS_SHOWN
     seconds = [stage.seconds / (60 if long else 1) for stage in comparison.stages]
@@ -169,10 +169,17 @@ def costs(comparison: Comparison) -> list[Chart]:
     return [
         Chart("Time per stage", shared, time, wide=False),
         Chart("Tokens per stage", counted, _cost(comparison, tokens, "thousands"), wide=False),
+        *([_dollars(comparison, shared)] if comparison.paid else []),
     ]
 
 
-def _intervals(
+def _dollars(comparison: Comparison, shared: str) -> Chart:
+    spent = [stage.tokens.usd for stage in comparison.stages]
+    caption = f"Paid to services for sampling and judging. {shared}"
+    return Chart("Dollars per stage", caption, _cost(comparison, spent, "dollars"), wide=False)
+
+
+def intervals(
     data: Sequence[Datum],
     title: str,
     y: str,
@@ -219,7 +226,7 @@ def _legend() -> alt.Legend:
     return alt.Legend(title=None, orient="top", columns=3, labelLimit=200)
 
 
-def _span(interval: Interval) -> Datum:
+def span(interval: Interval) -> Datum:
     """An interval in percent as chart data; an unknown one is drawn as the bare point."""
     low, high = (interval.low, interval.high) if interval.known else (interval.value,) * 2
     return {

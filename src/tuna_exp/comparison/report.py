@@ -16,12 +16,14 @@ from pathlib import Path
 
 import altair as alt
 import vl_convert
-from jinja2 import Environment, PackageLoader, StrictUndefined
+from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from tuna_exp.comparison import plots, wording
 from tuna_exp.comparison.curves import curves as training_curves
 from tuna_exp.comparison.results import Comparison
+from tuna_exp.comparison.table import agreement_rows, trust_rows
+from tuna_exp.comparison.trust_plots import trust_charts
 from tuna_exp.records import Prediction
 
 _SAMPLES = 8
@@ -71,33 +73,46 @@ def script_json(value: object) -> Markup:
     return Markup(text)
 
 
-def _page(comparison: Comparison, settings: Mapping[str, object]) -> str:
-    charts, curves = plots.charts(comparison), training_curves(comparison)
-    environment = Environment(
-        loader=PackageLoader("tuna_exp.comparison"),
+def environment(package: str | None = None) -> Environment:
+    """Templates of a package, and this one's `_style` and `_charts` for them to include."""
+    ours = PackageLoader("tuna_exp.comparison")
+    return Environment(
+        loader=ChoiceLoader([PackageLoader(package), ours]) if package else ours,
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    return environment.get_template("report.html.jinja").render(
-        comparison=comparison,
-        wording=wording,
-        charts=charts,
-        curves=curves,
-        specs=script_json([chart.spec for chart in [*charts, *curves]]),
-        bundle=Markup(_bundle()),
-        samples=samples(comparison),
-        settings=list(_flat(settings)),
-        versions=versions(),
-        shorten=_shorten,
+
+
+def _page(comparison: Comparison, settings: Mapping[str, object]) -> str:
+    charts, curves = plots.charts(comparison), training_curves(comparison)
+    trust = trust_charts(comparison)
+    tables = (trust_rows(comparison), agreement_rows(comparison))
+    return (
+        environment()
+        .get_template("report.html.jinja")
+        .render(
+            comparison=comparison,
+            wording=wording,
+            charts=charts,
+            curves=curves,
+            trust=trust,
+            trust_tables=[rows for rows in tables if rows],
+            specs=script_json([chart.spec for chart in [*charts, *curves, *trust]]),
+            bundle=bundle(),
+            samples=samples(comparison),
+            settings=list(_flat(settings)),
+            versions=versions(),
+            shorten=_shorten,
+        )
     )
 
 
 @cache
-def _bundle() -> str:
+def bundle() -> Markup:
     """Vega, Vega-Lite, vega-embed and the expression interpreter, about 0.9 MB of script."""
-    return vl_convert.javascript_bundle("window.vegaEmbed = vegaEmbed;", _vega_lite())
+    return Markup(vl_convert.javascript_bundle("window.vegaEmbed = vegaEmbed;", _vega_lite()))
 
 
 def _vega_lite() -> str:

@@ -7,6 +7,8 @@ Left out: where the data comes from (the compare stage reads artifacts) and how 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from tuna_exp.comparison.between_rankers import Agreement
+from tuna_exp.comparison.reliability import Reliability
 from tuna_exp.comparison.statistics import (
     Bootstrap,
     Difference,
@@ -14,6 +16,7 @@ from tuna_exp.comparison.statistics import (
     mean_interval,
     paired_difference,
 )
+from tuna_exp.comparison.verdicts import Verdict
 from tuna_exp.errors import UserError, nearest
 from tuna_exp.records import Prediction
 
@@ -23,11 +26,15 @@ Curve = Mapping[str, float | str | None]
 
 @dataclass(frozen=True)
 class Tokens:
-    """Tokens trained on, generated (draws thrown away included) and read by a judge."""
+    """Tokens trained on, generated (draws thrown away included) and read by a judge, and dollars.
+
+    `usd` is what services took for them; models that run here cost none.
+    """
 
     trained: int = 0
     generated: int = 0
     judge_read: int = 0
+    usd: float = 0.0
 
     def __add__(self, other: "Tokens") -> "Tokens":
         """Sum of each kind."""
@@ -35,6 +42,7 @@ class Tokens:
             self.trained + other.trained,
             self.generated + other.generated,
             self.judge_read + other.judge_read,
+            self.usd + other.usd,
         )
 
     @property
@@ -73,6 +81,16 @@ class RankingResult:
 
 
 @dataclass(frozen=True)
+class Trust:
+    """How far one ranking can be trusted without asking the truth, and what that means in words."""
+
+    name: str
+    ranker: str
+    figures: Reliability
+    verdicts: tuple[Verdict, ...]
+
+
+@dataclass(frozen=True)
 class StageCost:
     """What one stage took; `reused` where an earlier run had paid for it."""
 
@@ -108,7 +126,10 @@ class FamilyScore:
 
 @dataclass(frozen=True)
 class Comparison:
-    """All that the tables, plots and the report show. `rows` go by split, then by method."""
+    """All that the tables, plots and the report show. `rows` go by split, then by method.
+
+    `trust` is about each ranking, `agreements` about rankings of the same sets.
+    """
 
     methods: tuple[MethodResult, ...]
     rankings: tuple[RankingResult, ...]
@@ -117,10 +138,22 @@ class Comparison:
     families: tuple[FamilyScore, ...]
     baseline: str
     bootstrap: Bootstrap
+    trust: tuple[Trust, ...] = ()
+    agreements: tuple[Agreement, ...] = ()
+
+    @property
+    def paid(self) -> bool:
+        """Whether anything cost dollars."""
+        costs = [*(m.tokens for m in self.methods), *(s.tokens for s in self.stages)]
+        return any(tokens.usd for tokens in costs)
 
     def rows_of(self, split: str) -> tuple[Row, ...]:
         """The rows of one split, in the order of the methods."""
         return tuple(row for row in self.rows if row.split == split)
+
+    def result_of(self, method: str) -> MethodResult:
+        """The method of this name."""
+        return next(result for result in self.methods if result.method == method)
 
     @property
     def splits(self) -> tuple[str, ...]:

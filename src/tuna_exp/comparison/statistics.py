@@ -5,8 +5,9 @@ paired difference says as much and shows its size; the report says how many comp
 """
 
 import math
+import warnings
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 from typing import Literal
@@ -23,6 +24,9 @@ Verdict = Literal["better", "worse", "not told apart"]
 
 # Resampled numbers held at once: 2 arrays of 2 M doubles are 32 MB, however many items there are.
 _NUMBERS_AT_ONCE = 2_000_000
+_MANY_UNITS = 5_000
+# The share of ordered pairs that a random order gets right.
+CHANCE = 0.5
 _SAME = 1e-12
 # Below 1, where the BCa quantiles would be infinite.
 _CERTAIN = 1 - 1e-6
@@ -89,8 +93,7 @@ def mean_interval(
     `bounds` are the least and largest value an item can have; they are used only where all values
     are equal and resampling would show no spread (see `_unseen`). BCa: Efron (1987), equation 4.1.
     """
-    data = np.asarray(values, dtype=np.float64)
-    return _ratio_interval(data, np.ones_like(data), bounds, bootstrap)
+    return ratio_interval(values, [1.0] * len(values), bounds, bootstrap)
 
 
 def paired_difference(
@@ -168,33 +171,85 @@ def pair_agreement(sets: Sequence[PairCounts], bootstrap: Bootstrap) -> Interval
     ordered = [counts for counts in sets if counts.ordered]
     if not ordered:
         return None
-    credit = np.array([counts.credit for counts in ordered], dtype=np.float64)
-    pairs = np.array([counts.ordered for counts in ordered], dtype=np.float64)
-    return _ratio_interval(credit, pairs, (0.0, 1.0), bootstrap)
+    credit = [counts.credit for counts in ordered]
+    pairs = [float(counts.ordered) for counts in ordered]
+    return ratio_interval(credit, pairs, (0.0, 1.0), bootstrap)
 
 
-def _ratio_interval(
-    totals: Array, counts: Array, bounds: tuple[float, float], bootstrap: Bootstrap
+def share_interval(count: int, of: int, confidence: float) -> Interval:
+    """Share count / of with its Wilson score interval (Wilson 1927); `of` independent trials."""
+    if not of:
+        return Interval(math.nan, math.nan, math.nan, 0)
+    low, high = stats.binomtest(count, of).proportion_ci(confidence, method="wilson")
+    return Interval(count / of, float(low), float(high), of)
+
+
+def ratio_interval(
+    totals: Sequence[float],
+    counts: Sequence[float],
+    bounds: tuple[float, float],
+    bootstrap: Bootstrap,
 ) -> Interval:
-    """Σ totals / Σ counts over resampled units; totals and counts have shape (n,), counts > 0."""
-    units = len(totals)
-    value = float(totals.sum() / counts.sum()) if units else math.nan
-    if units < 2:
-        return Interval(value, math.nan, math.nan, units)
-    if np.ptp(totals / counts) <= _SAME:
-        return _unseen(value, units, bounds, bootstrap.confidence)
-    low, high = stats.bootstrap(
-        (totals, counts),
-        lambda t, c, axis=-1: t.sum(axis=axis) / c.sum(axis=axis),
-        paired=True,
-        vectorized=True,
-        n_resamples=bootstrap.resamples,
-        batch=max(1, _NUMBERS_AT_ONCE // units),
-        confidence_level=_expanded(bootstrap.confidence, units),
-        method="BCa",
-        rng=np.random.default_rng(bootstrap.seed),
-    ).confidence_interval
-    return Interval(value, float(low), float(high), units)
+    """Σ totals / Σ counts with its BCa bootstrap interval over the n units, each count above 0.
+
+    A unit is what is resampled as a whole, such as all pairs of one set. `bounds` are the least and
+    largest ratio that a unit can have. Above 5,000 units the interval is the normal one of the
+    linearised ratio: the two differ by O(1/n) there, and BCa takes n² steps.
+    """
+    top, base = np.asarray(totals, dtype=np.float64), np.asarray(counts, dtype=np.float64)
+    units = len(top)
+    if units > _MANY_UNITS:
+        return _linearised(top, base, bootstrap.confidence)
+    both = np.stack([top, base], axis=1)
+    return sums_interval(both, lambda sums: sums[0] / sums[1], bounds, bootstrap)
+
+
+def sums_interval(
+    counts: Array,
+    value: Callable[[Array], Array],
+    bounds: tuple[float, float],
+    bootstrap: Bootstrap,
+) -> Interval:
+    """A statistic of column sums with its BCa bootstrap interval over the n rows of `counts`.
+
+    `counts` has shape (n, m), one row per resampled unit; `value` takes sums of shape (m, ...) and
+    returns shape (...). `bounds` are the least and largest value it can have; they are used only
+    where leaving out any unit changes nothing (see `_unseen`).
+    """
+    units, columns = counts.shape
+    sums = counts.sum(axis=0)
+    estimate = float(value(sums)) if units else math.nan
+    if units < 2 or math.isnan(estimate):
+        return Interval(estimate, math.nan, math.nan, units)
+    if np.ptp(value((sums - counts).T)) <= _SAME:
+        return _unseen(estimate, units, bounds, bootstrap.confidence)
+
+    def resampled(*drawn: Array, axis: int = -1) -> Array:
+        return value(np.stack([column.sum(axis=axis) for column in drawn]))
+
+    with warnings.catch_warnings():
+        # A resample without a value makes the interval unknown, which `Interval` says.
+        warnings.simplefilter("ignore", stats.DegenerateDataWarning)
+        low, high = stats.bootstrap(
+            tuple(counts.T),
+            resampled,
+            paired=True,
+            vectorized=True,
+            n_resamples=bootstrap.resamples,
+            batch=max(1, 2 * _NUMBERS_AT_ONCE // (units * columns)),
+            confidence_level=_expanded(bootstrap.confidence, units),
+            method="BCa",
+            rng=np.random.default_rng(bootstrap.seed),
+        ).confidence_interval
+    return Interval(estimate, float(low), float(high), units)
+
+
+def _linearised(totals: Array, counts: Array, confidence: float) -> Interval:
+    """Σ t / Σ c ± z · sqrt(Σ (t − r·c)²) / Σ c with r the ratio (Cochran 1977, equation 6.10)."""
+    value, units = float(totals.sum() / counts.sum()), len(totals)
+    error = float(np.sqrt(np.sum((totals - value * counts) ** 2)) / counts.sum())
+    half = float(stats.norm.ppf((1 + confidence) / 2)) * error
+    return Interval(value, value - half, value + half, units)
 
 
 def _expanded(confidence: float, units: int) -> float:

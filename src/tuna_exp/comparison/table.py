@@ -6,7 +6,6 @@ Left out: colours that carry meaning of their own. A verdict is always a word.
 import csv
 import dataclasses
 import io
-import json
 import math
 from pathlib import Path
 
@@ -16,9 +15,23 @@ from rich.table import Table
 from rich.text import Text
 
 from tuna_exp.comparison import wording
+from tuna_exp.comparison.json_text import json_text
+from tuna_exp.comparison.reliability import Reliability
 from tuna_exp.comparison.results import ALL, Comparison, Row
+from tuna_exp.comparison.verdicts import ordinal, tau, worst_slot
 
 _WRAPPING = ("method", "ranking", "ranker", "refused", "verdict")
+_TRUST_COLUMNS = (
+    "ranking",
+    "sets",
+    "slot furthest from 1/N, wins %",
+    "same in other order %",
+    "same again %",
+    "tied %",
+    "longer wins %",
+    "tau-b with likelihood",
+)
+_REPLIES_PART, _ORDER_PART = (0, 2, 3, 4), (0, 1, 5, 6, 7)
 _STYLES = {"better": "bold green", "worse": "bold red"}
 _COLUMNS = (
     "split",
@@ -37,6 +50,7 @@ _COLUMNS = (
     "trained_tokens",
     "generated_tokens",
     "judge_read_tokens",
+    "usd",
 )
 
 
@@ -45,6 +59,7 @@ def render(comparison: Comparison) -> Group:
     tables = [_scores(comparison, split) for split in comparison.splits] + [_costs(comparison)]
     if comparison.rankings:
         tables.append(_rankings(comparison))
+    tables += [_plain(rows) for rows in _narrow(comparison) if rows]
     spaced = [Padding(table, (1, 0, 0, 0)) for table in tables]
     told = [_bullet(note) for note in wording.notes(comparison)]
     return Group(Text(wording.headline(comparison), style="bold"), *spaced, Text(), *told)
@@ -66,8 +81,8 @@ def write(comparison: Comparison, folder: Path) -> None:
 
 
 def to_json(comparison: Comparison) -> str:
-    """Verdict, rows, families, rankings and stages; null where an interval is unknown."""
-    parts = ("rows", "families", "rankings", "stages")
+    """Verdict, rows, families, rankings, trust and stages; null where an interval is unknown."""
+    parts = ("rows", "families", "rankings", "trust", "agreements", "stages")
     content: dict[str, object] = {
         "headline": wording.headline(comparison),
         "notes": wording.notes(comparison),
@@ -77,7 +92,7 @@ def to_json(comparison: Comparison) -> str:
             part: [dataclasses.asdict(item) for item in getattr(comparison, part)] for part in parts
         },
     }
-    return json.dumps(_without_nan(content), indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+    return json_text(content)
 
 
 def to_csv(comparison: Comparison) -> str:
@@ -108,18 +123,51 @@ def to_markdown(comparison: Comparison) -> str:
         "tokens trained on",
         "generated",
         "read by judge",
+        *_dollars_head(comparison),
     ]
     methods = _markdown(
         [head, *([*_words(row), *_cost(comparison, row)] for row in comparison.rows)]
     )
     rankers = _markdown([_ranking_head(f" [{level}]"), *_ranking_rows(comparison)])
     notes = "".join(f"- {note}\n" for note in wording.notes(comparison))
-    return "\n".join([f"{wording.headline(comparison)}\n", methods, rankers, notes])
+    parts = [f"{wording.headline(comparison)}\n", methods, rankers]
+    parts += [
+        _markdown(rows) for rows in (trust_rows(comparison), agreement_rows(comparison)) if rows
+    ]
+    return "\n".join([*parts, notes])
+
+
+def trust_rows(comparison: Comparison) -> list[list[str]]:
+    """Head and rows of how far each ranking can be trusted; none where there is no ranking."""
+    rows = [_trust_row(trust.name, trust.figures) for trust in comparison.trust]
+    return [[*_TRUST_COLUMNS], *rows] if rows else []
+
+
+def agreement_rows(comparison: Comparison) -> list[list[str]]:
+    """Head and rows of what rankings of the same sets have in common; none where there are none."""
+    rows = [
+        [" / ".join(a.rankings), str(a.sets), tau(a.tau), tau(a.concordance)]
+        for a in comparison.agreements
+    ]
+    return [["rankings of the same sets", "sets", "tau-b", "Kendall's W"], *rows] if rows else []
+
+
+def _trust_row(name: str, figures: Reliability) -> list[str]:
+    slot = worst_slot(figures)
+    won = f"{ordinal(slot.number)} {wording.percents(slot.won)}" if slot else wording.UNKNOWN
+    shares = (figures.order_pairs, figures.repeat_pairs, figures.tied_pairs, figures.longer_wins)
+    return [
+        name,
+        str(figures.sets),
+        won,
+        *map(wording.percents, shares),
+        tau(figures.likelihood_tau),
+    ]
 
 
 def flat(comparison: Comparison, row: Row) -> dict[str, object]:
     """A row as plain numbers under the names of table.csv; NaN where unknown."""
-    result = next(method for method in comparison.methods if method.method == row.method)
+    result = comparison.result_of(row.method)
     difference = row.difference.interval if row.difference else None
     values = (
         row.split,
@@ -138,6 +186,7 @@ def flat(comparison: Comparison, row: Row) -> dict[str, object]:
         result.tokens.trained,
         result.tokens.generated,
         result.tokens.judge_read,
+        result.tokens.usd,
     )
     return dict(zip(_COLUMNS, values, strict=True))
 
@@ -157,7 +206,7 @@ def _scores(comparison: Comparison, split: str) -> Table:
 
 
 def _costs(comparison: Comparison) -> Table:
-    kinds = ("trained on", "generated", "read by judge")
+    kinds = ("trained on", "generated", "read by judge", *_dollars_head(comparison))
     table = _table("Tokens and time", "method", "per response", "time", *kinds)
     for row in comparison.rows_of(ALL):
         table.add_row(Text(row.method), *_cost(comparison, row))
@@ -171,6 +220,24 @@ def _rankings(comparison: Comparison) -> Table:
     table = _table(title, *_ranking_head(""))
     for cells in _ranking_rows(comparison):
         table.add_row(*map(Text, cells))
+    return table
+
+
+def _narrow(comparison: Comparison) -> list[list[list[str]]]:
+    """The tables on trust in parts that fit a terminal: what replies show, then the order."""
+    rows = trust_rows(comparison)
+    parts = [_REPLIES_PART] if any(trust.figures.slots for trust in comparison.trust) else []
+    trust = [[[row[i] for i in part] for row in rows] for part in [*parts, _ORDER_PART]]
+    return [*trust, agreement_rows(comparison)]
+
+
+def _plain(rows: list[list[str]]) -> Table:
+    """Rows with their head, wide cells wrapped."""
+    table = Table(box=None, header_style="dim", padding=(0, 2, 0, 0))
+    for column in rows[0]:
+        table.add_column(column)
+    for row in rows[1:]:
+        table.add_row(*map(Text, row))
     return table
 
 
@@ -197,12 +264,18 @@ def _words(row: Row) -> list[str]:
 
 
 def _cost(comparison: Comparison, row: Row) -> list[str]:
-    result = next(method for method in comparison.methods if method.method == row.method)
+    result = comparison.result_of(row.method)
+    tokens = result.tokens
     return [
         f"{row.response_tokens:.0f}" if row.items else wording.UNKNOWN,
         wording.duration(result.seconds),
-        *map(wording.count, dataclasses.astuple(result.tokens)),
+        *map(wording.count, (tokens.trained, tokens.generated, tokens.judge_read)),
+        *([wording.dollars(tokens.usd)] if comparison.paid else []),
     ]
+
+
+def _dollars_head(comparison: Comparison) -> list[str]:
+    return ["dollars"] if comparison.paid else []
 
 
 def _ranking_head(level: str) -> list[str]:
@@ -231,11 +304,3 @@ def _markdown(rows: list[list[str]]) -> str:
 
 def _is_nan(value: object) -> bool:
     return isinstance(value, float) and math.isnan(value)
-
-
-def _without_nan(value: object) -> object:
-    if isinstance(value, dict):
-        return {key: _without_nan(item) for key, item in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [_without_nan(item) for item in value]
-    return None if _is_nan(value) else value

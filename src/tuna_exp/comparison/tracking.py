@@ -1,13 +1,14 @@
-"""A comparison in Weights & Biases: one evaluation run per method, grouped.
+"""A comparison in Weights & Biases: one evaluation run per method and one of the rankings, grouped.
 
 Left out: artifacts (offline they would be staged outside the run and get lost on a copy) and the
 command line and environment that the client would gather by itself: they may hold secrets.
 Settings are logged flat, because a nested one cannot be filtered by in a workspace.
 """
 
+import dataclasses
 import math
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Literal
@@ -16,11 +17,13 @@ import wandb
 from wandb.errors import UsageError
 
 from tuna_exp.comparison.results import ALL, Comparison, MethodResult
-from tuna_exp.comparison.table import flat
+from tuna_exp.comparison.statistics import Interval
+from tuna_exp.comparison.table import agreement_rows, flat, trust_rows
 from tuna_exp.errors import UserError
 
 Mode = Literal["online", "offline", "disabled"]
 
+RANKINGS = "rankings"
 _ROWS_SHOWN = 200
 _LONGEST_TEXT = 4000
 _COLUMNS = ("id", "kind", "split", "instruction", "response", "tokens", "passed", "score")
@@ -32,6 +35,8 @@ def log_comparison(
 ) -> list[str]:
     """Write one finished run per method below `folder`/wandb and return the run ids.
 
+    Where there are rankings a last run, named rankings, has what is known of their reliability.
+
     The summary holds the columns of table.csv; those of a part of the items carry the split's
     name, as in `held_out_kind/score`. Unknown numbers are left out.
 
@@ -40,10 +45,13 @@ def log_comparison(
     """
     folder.mkdir(parents=True, exist_ok=True)
     with _data_inside(folder):
-        return [
+        ids = [
             _log_method(comparison, method, folder, mode, project, group)
             for method in comparison.methods
         ]
+        if comparison.trust:
+            ids.append(_log_rankings(comparison, folder, mode, project, group))
+        return ids
 
 
 def summary(comparison: Comparison, method: str) -> dict[str, object]:
@@ -64,33 +72,84 @@ def summary(comparison: Comparison, method: str) -> dict[str, object]:
 def _log_method(
     comparison: Comparison, method: MethodResult, folder: Path, mode: Mode, project: str, group: str
 ) -> str:
-    run = _start(comparison, method, folder, mode, project, group)
-    finished = False
-    try:
+    about = {"method": method.method, "baseline": comparison.baseline}
+    run = _start(comparison, about, folder, mode, project, group)
+    with _finishing(run):
         run.log({"predictions": _table(method)})
         run.summary.update(summary(comparison, method.method))
-        finished = True
-    finally:
-        run.finish(exit_code=0 if finished else 1)
     return str(run.id)
 
 
+def _log_rankings(
+    comparison: Comparison, folder: Path, mode: Mode, project: str, group: str
+) -> str:
+    run = _start(comparison, {}, folder, mode, project, group)
+    with _finishing(run):
+        run.log({"verdicts": _verdicts(comparison), "slots": _slots(comparison)})
+        named = {"reliability": trust_rows(comparison), "agreement": agreement_rows(comparison)}
+        for name, rows in named.items():
+            if rows:
+                run.log({name: wandb.Table(columns=[*rows[0]], data=rows[1:])})
+        run.summary.update(reliability_summary(comparison))
+    return str(run.id)
+
+
+def reliability_summary(comparison: Comparison) -> dict[str, float]:
+    """The known figures of each ranking, as in `judge ranker/order_pairs`."""
+    figures = {
+        f"{trust.name}/{field.name}": getattr(trust.figures, field.name)
+        for trust in comparison.trust
+        for field in dataclasses.fields(trust.figures)
+    }
+    return {name: i.value for name, i in figures.items() if isinstance(i, Interval)}
+
+
+def _verdicts(comparison: Comparison) -> wandb.Table:
+    rows = [[t.name, v.severity, v.message, v.cure] for t in comparison.trust for v in t.verdicts]
+    return wandb.Table(columns=["ranking", "severity", "verdict", "cure"], data=rows)
+
+
+def _slots(comparison: Comparison) -> wandb.Table:
+    rows = [
+        [t.name, s.number, s.won.value, s.won.low, s.won.high, s.expected]
+        for t in comparison.trust
+        for s in t.figures.slots
+    ]
+    return wandb.Table(columns=["ranking", "slot", "won", "low", "high", "expected"], data=rows)
+
+
+@contextmanager
+def _finishing(run: wandb.Run) -> Iterator[None]:
+    """Finish a run, as failed where what is done meanwhile fails."""
+    finished = False
+    try:
+        yield
+        finished = True
+    finally:
+        run.finish(exit_code=0 if finished else 1)
+
+
 def _start(
-    comparison: Comparison, method: MethodResult, folder: Path, mode: Mode, project: str, group: str
+    comparison: Comparison,
+    about: Mapping[str, str],
+    folder: Path,
+    mode: Mode,
+    project: str,
+    group: str,
 ) -> wandb.Run:
+    """Start the run of a method, or that of the rankings where `about` names none."""
     settings = comparison.bootstrap
     try:
         return wandb.init(
             project=project,
             group=group,
-            name=method.method,
-            job_type="evaluate",
+            name=about.get("method", RANKINGS),
+            job_type="evaluate" if about else "rank",
             dir=folder,
             mode=mode,
             reinit="finish_previous",
             config={
-                "method": method.method,
-                "baseline": comparison.baseline,
+                **about,
                 "confidence": settings.confidence,
                 "resamples": settings.resamples,
             },

@@ -7,12 +7,11 @@ import math
 from collections.abc import Sequence
 
 from tuna_exp.comparison.results import ALL, Comparison, RankingResult, Row
-from tuna_exp.comparison.statistics import Interval, can_tell
+from tuna_exp.comparison.statistics import CHANCE, Interval, can_tell
 
 UNKNOWN = "–"
 # Methods that are no answer to "did ranking help": the model before any training of ours.
 UNTRAINED = "base"
-CHANCE = 0.5
 _SPLITS = {ALL: "all items", "held_out": "seen kinds", "held_out_kind": "unseen kinds"}
 # A quarter more or fewer tokens per response is worth a warning: checks may favour length.
 _LONGER = 1.25
@@ -66,6 +65,11 @@ def count(number: float) -> str:
     return f"{number:.0f}"
 
 
+def dollars(usd: float) -> str:
+    """$12.30, or $0.0042 for less than a cent: services charge by the million tokens."""
+    return f"${usd:.2f}" if usd >= 0.01 or not usd else f"${usd:.2g}"
+
+
 def refused(ranking: RankingResult) -> str:
     """Refusals by kind, most frequent first, or "none"."""
     kinds = sorted(ranking.refusals.items(), key=lambda item: (-item[1], item[0]))
@@ -103,6 +107,12 @@ def notes(comparison: Comparison) -> list[str]:
     told = [_resolution(comparison), _unseen_kinds(comparison), _lengths(comparison)]
     told.append(_cause(comparison))
     told += [_ranker(comparison, ranking) for ranking in comparison.rankings]
+    told += [
+        f'"{trust.name}": {verdict.text}'
+        for trust in comparison.trust
+        for verdict in trust.verdicts
+        if verdict.severity == "warning"
+    ]
     return [sentence for sentence in [*told, _limits(comparison)] if sentence]
 
 

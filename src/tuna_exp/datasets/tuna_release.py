@@ -108,7 +108,7 @@ class TunaReleaseDataset:
 
     def load(self) -> list[Instruction]:
         """Read and check every record; raises ConfigError or DataError."""
-        return [entry.instruction for entry in self._entries()]
+        return [entry.instruction for entry in self.entries()]
 
     @property
     def ranked(self) -> bool:
@@ -117,7 +117,7 @@ class TunaReleaseDataset:
 
     def load_ranked(self) -> list[RankedExample]:
         """Return the ranked records, without those where the judge kept only its own response."""
-        entries = self._entries()
+        entries = self.entries()
         ranked = [entry.ranked() for entry in entries if entry.responses]
         if len(ranked) < len(entries):
             _log.warning(
@@ -136,7 +136,8 @@ class TunaReleaseDataset:
             "limit": self.limit,
         }
 
-    def _entries(self) -> list[Entry]:
+    def entries(self) -> list[Entry]:
+        """Read and check every record, repeated texts and all; raises ConfigError or DataError."""
         self._check_settings()
         rows = read_rows(Path(self.path), self.limit)
         cure = (

@@ -35,7 +35,7 @@ class VerifiableBenchmark:
         return Prediction(
             instruction=instruction,
             text=answer.text,
-            tokens=len(answer.token_ids),
+            tokens=answer.tokens,
             passed=verdict.passed,
             score=verdict.score,
         )

@@ -1,9 +1,9 @@
 """What stages and rankers ask of an LLM, whoever serves it."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Literal, Protocol
 
 from tuna_exp.errors import ConfigError
 from tuna_exp.llms.decoding import Decoding
@@ -28,11 +28,44 @@ class Sampling:
             raise ConfigError(f"sampling.batch_size={self.batch_size}. Cure: give 1 or more.")
 
 
+Gift = Literal["logprobs", "choices", "forms"]
+
+
+@dataclass(frozen=True)
+class Form:
+    """A shape that an answer must have: a JSON schema with a name (letters, digits, _ and -)."""
+
+    name: str
+    schema: Mapping[str, object]
+
+
 class LLM(Protocol):
     """A model that answers. Made cheaply; `open` loads it."""
 
+    @property
+    def gives(self) -> frozenset[Gift]:
+        """Return what it gives besides texts.
+
+        `logprobs` of the tokens it draws, `choices` (it can be asked `choose`), `forms` (answers
+        can be bound to a JSON schema).
+        """
+
     def open(self) -> "OpenLLM":
         """Load what is needed to answer."""
+
+    def together(self, asked: int) -> int:
+        """Return how many instructions to ask at once where `asked` are set."""
+
+    def check(self) -> None:
+        """Raise UserError where it can be told that it cannot answer here."""
+
+    def usd(self, read: float, generated: float) -> float:
+        """Return what tokens read and generated cost, in dollars; 0 for a model that runs here."""
+
+    def unanswered(
+        self, instructions: Sequence[Instruction], decoding: Decoding, seed: int
+    ) -> list[Instruction]:
+        """Return those whose answers would have to be computed or bought."""
 
     def digest(self) -> dict[str, object]:
         """Return what decides the answers, as JSON values."""
@@ -51,9 +84,13 @@ class OpenLLM(Protocol):
         """
 
     def answer(
-        self, instructions: Sequence[Instruction], decoding: Decoding, seed: int
+        self,
+        instructions: Sequence[Instruction],
+        decoding: Decoding,
+        seed: int,
+        form: Form | None = None,
     ) -> list[list[Candidate]]:
-        """Return `decoding.responses` answers to each instruction.
+        """Return `decoding.responses` answers to each instruction, bound to a form where it can.
 
         They depend on the seed, the instruction and its id, not on the others asked with it.
         """
@@ -65,6 +102,15 @@ class OpenLLM(Protocol):
 
         `begun` is how the answer begins; one list per instruction.
         """
+
+    def score_texts(self, instruction: Instruction, texts: Sequence[str]) -> list[list[float]]:
+        """Return the log-probability of every token of each text as an answer, in nats.
+
+        The end of the answer is one of the tokens. Raises ConfigError where it gives none.
+        """
+
+    def close(self) -> None:
+        """Let go of what was opened outside of this process."""
 
 
 class Sampler(Protocol):

@@ -11,7 +11,7 @@ from lightning.fabric.utilities import move_data_to_device
 
 from tuna_exp.batching.batch import StepTotals, TokenizedExample
 from tuna_exp.batching.layouts import collate
-from tuna_exp.llms.base import OpenLLM, Sampler
+from tuna_exp.llms.base import Form, Gift, OpenLLM, Sampler
 from tuna_exp.llms.decoding import Decoder, Decoding
 from tuna_exp.llms.exchange import candidate, fitting_prompt, option_tokens
 from tuna_exp.losses.likelihood import token_logps
@@ -53,6 +53,29 @@ class HuggingFaceLLM:
         )
         self.trust_remote_code = trust_remote_code
         self.sampler = sampler
+
+    @property
+    def gives(self) -> frozenset[Gift]:
+        """Return what it gives besides texts."""
+        return frozenset({"logprobs", "choices"})
+
+    def together(self, asked: int) -> int:
+        """Return as many as are set: memory is what they have to fit."""
+        return asked
+
+    def check(self) -> None:
+        """Raise UserError where the engine cannot run on this machine."""
+        self.sampler.check()
+
+    def usd(self, read: float, generated: float) -> float:
+        """Return 0: it runs here."""
+        return 0.0
+
+    def unanswered(
+        self, instructions: Sequence[Instruction], decoding: Decoding, seed: int
+    ) -> list[Instruction]:
+        """Return all of them."""
+        return list(instructions)
 
     def digest(self) -> dict[str, object]:
         """Return what decides the answers: weights, prompt and engine."""
@@ -118,9 +141,13 @@ class OpenHuggingFaceLLM:
         return len(self._fitting(instruction, room))
 
     def answer(
-        self, instructions: Sequence[Instruction], decoding: Decoding, seed: int
+        self,
+        instructions: Sequence[Instruction],
+        decoding: Decoding,
+        seed: int,
+        form: Form | None = None,
     ) -> list[list[Candidate]]:
-        """Return `decoding.responses` candidates per instruction.
+        """Return `decoding.responses` candidates per instruction; no form binds them.
 
         Raises ContextError where prompt and answer would not fit the model's context.
         """
@@ -166,6 +193,13 @@ class OpenHuggingFaceLLM:
         batch = collate([example], layout, StepTotals.of([example]), self.encoder.pad_id)
         logp_T = token_logps(self.model, move_data_to_device(batch, self.model.device))
         return [[float(v) for v in part] for part in torch.split(logp_T, [len(r) for r in ids])]
+
+    def score_texts(self, instruction: Instruction, texts: Sequence[str]) -> list[list[float]]:
+        """Return the log-probability of every token of each text, its end included, in nats."""
+        return self.score(instruction, [self.encoder.response_ids(text) for text in texts])
+
+    def close(self) -> None:
+        """Nothing was opened outside."""
 
     def _fitting(self, instruction: Instruction, room: int) -> list[int]:
         context = getattr(self.model.config.get_text_config(), "max_position_embeddings", None)

@@ -16,6 +16,7 @@ from typing import Any
 import torch
 
 from tuna_exp.errors import UserError
+from tuna_exp.llms.base import Form
 from tuna_exp.llms.decoding import Decoding
 from tuna_exp.llms.exchange import candidate, fitting_prompt, option_tokens
 from tuna_exp.models.prompts import PromptEncoder
@@ -87,9 +88,13 @@ class OpenVllm:
         return len(self._fitting(instruction, room))
 
     def answer(
-        self, instructions: Sequence[Instruction], decoding: Decoding, seed: int
+        self,
+        instructions: Sequence[Instruction],
+        decoding: Decoding,
+        seed: int,
+        form: Form | None = None,
     ) -> list[list[Candidate]]:
-        """Return `decoding.responses` candidates per instruction.
+        """Return `decoding.responses` candidates per instruction; no form binds them.
 
         Raises ConfigError where prompt and answer would not fit the model's context.
         """
@@ -118,6 +123,23 @@ class OpenVllm:
             for request, prompt in zip(requests, prompts, strict=True)
         ]
         return [scores[i : i + len(tokens)] for i in range(0, len(scores), len(tokens))]
+
+    def score_texts(self, instruction: Instruction, texts: Sequence[str]) -> list[list[float]]:
+        """Return the log-probability of every token of each text, its end included, in nats."""
+        answers = [self.encoder.response_ids(text) for text in texts]
+        prompt = self._fitting(instruction, max(map(len, answers)) + 1)
+        params = self.params(max_tokens=1, temperature=0.0, prompt_logprobs=0, detokenize=False)
+        requests = self._generate([prompt + ids for ids in answers], [params] * len(answers))
+        return [
+            [
+                float(known[token].logprob)
+                for token, known in zip(ids, request.prompt_logprobs[-len(ids) :], strict=True)
+            ]
+            for ids, request in zip(answers, requests, strict=True)
+        ]
+
+    def close(self) -> None:
+        """Nothing was opened outside."""
 
     def _fitting(self, instruction: Instruction, room: int) -> list[int]:
         context = int(self.engine.llm_engine.model_config.max_model_len)

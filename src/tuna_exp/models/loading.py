@@ -7,7 +7,10 @@ from typing import Any
 import torch
 from safetensors import SafetensorError
 from transformers import (
+    AutoConfig,
+    AutoModel,
     AutoModelForCausalLM,
+    AutoModelForSequenceClassification,
     AutoTokenizer,
     PretrainedConfig,
     PreTrainedModel,
@@ -44,6 +47,16 @@ def load_tokenizer(folder: Path, trust_remote_code: bool = False) -> PreTrainedT
     return tokenizer
 
 
+def load_config(folder: Path) -> PretrainedConfig:
+    """Load a model's configuration. Raises UserError where there is none that loads."""
+    _check_folder(folder)
+    try:
+        config: PretrainedConfig = AutoConfig.from_pretrained(folder, trust_remote_code=False)
+    except _FAILURES as failure:
+        raise _failure("configuration", folder, failure) from failure
+    return config
+
+
 def load_model(
     folder: Path,
     dtype: str = "float32",
@@ -54,32 +67,63 @@ def load_model(
 
     Raises ConfigError for an unknown dtype and UserError where the folder does not load.
     """
+    model, missing = _pretrained(
+        AutoModelForCausalLM,
+        folder,
+        dtype,
+        attn_implementation=attn_implementation,
+        trust_remote_code=trust_remote_code,
+    )
+    _check_weights(folder, missing, "causal language model")
+    return model
+
+
+def load_classifier(folder: Path, dtype: str, new_head: bool = False) -> PreTrainedModel:
+    """Load a sequence classifier from safetensors, in evaluation mode, on the CPU.
+
+    With `new_head` any decoder's or encoder's folder does: its head gives one number and is drawn
+    from torch's random numbers. A folder's own code is never run. Raises as `load_model`.
+    """
+    options: dict[str, Any] = {"trust_remote_code": False}
+    options |= {"num_labels": 1} if new_head else {}
+    model, missing = _pretrained(AutoModelForSequenceClassification, folder, dtype, **options)
+    body = f"{model.base_model_prefix}."
+    lacking = [name for name in missing if name.startswith(body) or not new_head]
+    _check_weights(folder, lacking, "sequence classifier")
+    return model
+
+
+def load_encoder(folder: Path, dtype: str) -> PreTrainedModel:
+    """Load a model without its head from safetensors, in evaluation mode, on the CPU.
+
+    Raises as `load_model`. Weights of a pooling layer may be missing: it is not used.
+    """
+    model, missing = _pretrained(AutoModel, folder, dtype, trust_remote_code=False)
+    lacking = [name for name in missing if not name.startswith("pooler.")]
+    _check_weights(folder, lacking, "encoder")
+    return model
+
+
+def _pretrained(
+    kind: Any, folder: Path, dtype: str, **options: Any
+) -> tuple[PreTrainedModel, Collection[str]]:
+    """Model of one of transformers' auto classes and the names of weights it was not given."""
     if dtype not in DTYPES:
         raise ConfigError(
             f"model.dtype={dtype} is not one of {', '.join(DTYPES)}.{nearest(dtype, DTYPES)}"
         )
     _check_parts(folder)
     try:
-        model, report = _pretrained(
+        model, report = kind.from_pretrained(
             folder,
+            use_safetensors=True,
+            output_loading_info=True,
             dtype=DTYPES[dtype],
-            attn_implementation=attn_implementation,
-            trust_remote_code=trust_remote_code,
+            **options,
         )
     except _FAILURES as failure:
         raise _failure("model", folder, failure) from failure
-    _check_weights(folder, report["missing_keys"])
-    loaded: PreTrainedModel = model.eval()
-    return loaded
-
-
-def _pretrained(folder: Path, **options: Any) -> tuple[Any, dict[str, Any]]:
-    """Model and loading report of transformers."""
-    loaded: Any = AutoModelForCausalLM.from_pretrained(
-        folder, use_safetensors=True, output_loading_info=True, **options
-    )
-    model, report = loaded
-    return model, report
+    return model.eval(), report["missing_keys"]
 
 
 def _check_parts(folder: Path) -> None:
@@ -89,11 +133,11 @@ def _check_parts(folder: Path) -> None:
         raise UserError(f"model folder {folder}: {missing}. Cure: give a complete folder.")
 
 
-def _check_weights(folder: Path, missing: Collection[str]) -> None:
+def _check_weights(folder: Path, missing: Collection[str], kind: str) -> None:
     if missing:
         raise UserError(
             f"model folder {folder}: {len(missing)} weights are missing ({min(missing)}, ...); "
-            "they would be random. Cure: give a folder with a whole causal language model."
+            f"they would be random. Cure: give a folder with a whole {kind}."
         )
 
 

@@ -1,4 +1,4 @@
-"""What all objectives share: the optimizer, the schedule and the likelihood of a batch."""
+"""What all trainings share: optimizer, schedule, continuing; and the likelihood of a batch."""
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -27,20 +27,16 @@ class Schedule:
     warmup_steps: int
 
 
-class Objective(L.LightningModule):
-    """Base of the objectives: scales losses so that micro-batches add up to the big batch.
-
-    `head` names how log-probabilities are made from hidden states (`losses.head.HEADS`).
-    """
+class Trainable(L.LightningModule):
+    """A model with its optimizer and schedule, whose training continues where it was killed."""
 
     def __init__(
-        self, model: PreTrainedModel, optimizer: MakeOptimizer, schedule: Schedule, head: str
+        self, model: PreTrainedModel, optimizer: MakeOptimizer, schedule: Schedule
     ) -> None:
         super().__init__()
         self.model = model
         self.make_optimizer = optimizer
         self.schedule = schedule
-        self.head = head
         # Optimizer steps of the run, told by the stage. Asking the trainer
         # (estimated_stepping_batches) would start the loader before a checkpoint has told it where
         # to continue.
@@ -55,6 +51,29 @@ class Objective(L.LightningModule):
             "optimizer": optimizer,
             "lr_scheduler": {"scheduler": scheduler, "interval": "step"},
         }
+
+    def on_train_batch_start(self, batch: Any, batch_idx: int) -> None:
+        """Tell the loader which micro-batch is being trained on.
+
+        At its start and not at its end, because checkpoints are saved by callbacks, whose hooks run
+        before the module's own; none is saved between start and end.
+        """
+        loader = self.trainer.train_dataloader
+        if isinstance(loader, ResumableLoader):
+            loader.trained = batch_idx + 1
+
+
+class Objective(Trainable):
+    """Base of the objectives: scales losses so that micro-batches add up to the big batch.
+
+    `head` names how log-probabilities are made from hidden states (`losses.head.HEADS`).
+    """
+
+    def __init__(
+        self, model: PreTrainedModel, optimizer: MakeOptimizer, schedule: Schedule, head: str
+    ) -> None:
+        super().__init__(model, optimizer, schedule)
+        self.head = head
 
     def likelihood(self, batch: RankedBatch) -> tuple[Tensor, Tensor]:
         """Return response tokens' log-probabilities (T,) and this share of the loss (scalar)."""
@@ -74,13 +93,3 @@ class Objective(L.LightningModule):
         """Log scalars scaled to a whole step; accumulating, each is one micro-batch's estimate."""
         values = {name: loss.detach() * self.parts for name, loss in losses.items()}
         self.log_dict(values, batch_size=len(batch.rank_BN), sync_dist=self.trainer.world_size > 1)
-
-    def on_train_batch_start(self, batch: Any, batch_idx: int) -> None:
-        """Tell the loader which micro-batch is being trained on.
-
-        At its start and not at its end, because checkpoints are saved by callbacks, whose hooks run
-        before the module's own; none is saved between start and end.
-        """
-        loader = self.trainer.train_dataloader
-        if isinstance(loader, ResumableLoader):
-            loader.trained = batch_idx + 1

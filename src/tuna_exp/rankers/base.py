@@ -4,16 +4,27 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from tuna_exp.errors import ConfigError
-from tuna_exp.records import CandidateSet, Instruction, RankedExample, Record, Usage
+from tuna_exp.records import (
+    CandidateSet,
+    Instruction,
+    Judgement,
+    RankedExample,
+    Record,
+    Usage,
+)
 
 
 class Refusal(Record):
-    """A set that the ranker gave no usable order for: what kind of failure, and its raw words."""
+    """A set that the ranker gave no usable order for: what kind of failure, and its raw words.
+
+    `usage` and `judgements` as of a `RankedExample`.
+    """
 
     instruction_id: str
     kind: str
     raw: str
     usage: Usage = Usage()
+    judgements: tuple[Judgement, ...] = ()
 
 
 Outcome = RankedExample | Refusal
@@ -22,13 +33,18 @@ Outcome = RankedExample | Refusal
 class Ranker(Protocol):
     """Puts responses in order, `batch_size` sets at a time. Made cheaply, it loads when used."""
 
-    batch_size: int
+    @property
+    def batch_size(self) -> int:
+        """How many sets to rank together."""
 
     def digest(self) -> dict[str, object]:
         """Return what decides the order, as JSON values."""
 
     def check(self, instructions: Sequence[Instruction]) -> None:
         """Raise ConfigError where these cannot be ranked, before anything is loaded."""
+
+    def questions(self, responses: int) -> int:
+        """Return how many questions a judge is asked at most about a set of so many responses."""
 
     def rank(self, sets: Sequence[CandidateSet]) -> list[Outcome]:
         """Return one outcome per set, in the same order."""
@@ -48,6 +64,10 @@ class ScoreRanker:
 
     def check(self, instructions: Sequence[Instruction]) -> None:
         """Any instruction will do."""
+
+    def questions(self, responses: int) -> int:
+        """Nobody is asked."""
+        return 0
 
     def scores(self, candidates: CandidateSet) -> list[float]:
         """Return one score per candidate."""
@@ -75,3 +95,19 @@ def require_check(ranker: str, instructions: Sequence[Instruction]) -> None:
             f"{len(instructions)} have none (first: '{without[0]}'). Only dataset=verifiable has "
             "them. Cure: ranker=contextual."
         )
+
+
+def require_reference(ranker: str, instructions: Sequence[Instruction]) -> None:
+    """Raise ConfigError unless every instruction has a response of the dataset's own."""
+    without = [i.id for i in instructions if not i.reference]
+    if without:
+        raise ConfigError(
+            f"{ranker} compares with the dataset's own responses, but {len(without)} of "
+            f"{len(instructions)} instructions have none (first: '{without[0]}'). Cure: a dataset "
+            "with responses, or ranker=contextual."
+        )
+
+
+def different(candidates: CandidateSet) -> list[str]:
+    """Return the different texts of a set, in the order they were sampled."""
+    return list(dict.fromkeys(candidate.text for candidate in candidates.candidates))

@@ -4,18 +4,28 @@ import csv
 import io
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from rich.console import Console
 
 from tuna_exp.comparison import results, table
+from tuna_exp.comparison.between_rankers import Agreement, agreements
 from tuna_exp.comparison.ranking_quality import assess
+from tuna_exp.comparison.reliability import measure
 from tuna_exp.comparison.report import write_report
-from tuna_exp.comparison.results import Comparison, MethodResult, RankingResult, StageCost, Tokens
+from tuna_exp.comparison.results import (
+    Comparison,
+    MethodResult,
+    RankingResult,
+    StageCost,
+    Tokens,
+    Trust,
+)
 from tuna_exp.comparison.statistics import Bootstrap
 from tuna_exp.comparison.tracking import Mode, log_comparison
+from tuna_exp.comparison.verdicts import verdicts
 from tuna_exp.datasets.verifiable import verify
 from tuna_exp.plan import Workspace
 from tuna_exp.records import Instruction, Prediction, RankedExample, read_records
@@ -24,7 +34,7 @@ from tuna_exp.stages.rank import RANKING
 
 TABLE = "table.ansi"
 TABLE_WIDTH = 80
-TRAINING_STAGES = ("train", "tokenise", "sample", "rank")
+TRAINING_STAGES = ("train", "tokenise", "sample", "rank", "proxy")
 
 
 @dataclass(frozen=True)
@@ -73,15 +83,18 @@ def compare(methods: Mapping[str, str], settings: Settings, work: Workspace) -> 
     """Write table, JSON and HTML report; `methods` names each method's evaluation in the inputs."""
     inputs = Inputs(work.inputs)
     work.bar.start(3, "parts")
+    bootstrap = Bootstrap(settings.confidence, settings.resamples, settings.seed)
     comparison = results.compare(
         [method_result(inputs, method, name) for method, name in methods.items()],
-        rankings(inputs, Bootstrap(settings.confidence, settings.resamples, settings.seed)),
+        rankings(inputs, bootstrap),
         [stage_cost(manifest) for manifest in inputs.manifests.values()],
         settings.baseline,
         settings.confidence,
         settings.resamples,
         settings.seed,
     )
+    trust, agree = trusts(inputs, bootstrap)
+    comparison = replace(comparison, trust=tuple(trust), agreements=tuple(agree))
     work.bar.advance()
     table.write(comparison, work.folder)
     write_table(comparison, work.folder / TABLE)
@@ -120,10 +133,32 @@ def rankings(inputs: Inputs, bootstrap: Bootstrap) -> list[RankingResult]:
             continue
         examples = list(read_records(inputs.folders[name] / RANKING, RankedExample))
         if examples and all(e.instruction.check for e in examples):
-            label = manifest["label"].removeprefix("rank ").removeprefix("measure ")
-            refusals = manifest["facts"]["refusals"]
+            label, refusals = label_of(manifest), manifest["facts"]["refusals"]
             found.append(assess(label, ranker_of(manifest), examples, truth, refusals, bootstrap))
     return found
+
+
+def trusts(inputs: Inputs, bootstrap: Bootstrap) -> tuple[list[Trust], list[Agreement]]:
+    """Measure every ranking by itself, and against those that share sets with it.
+
+    Of two with one label the later is told apart by its digest.
+    """
+    found, by_name = list[Trust](), dict[str, list[RankedExample]]()
+    for name, manifest in inputs.manifests.items():
+        if manifest["stage"] != "rank":
+            continue
+        examples = list(read_records(inputs.folders[name] / RANKING, RankedExample))
+        label = label_of(manifest)
+        label = f"{label} {manifest['digest'][:8]}" if label in by_name else label
+        figures = measure(examples, manifest["facts"]["refusals"], bootstrap)
+        found.append(Trust(label, ranker_of(manifest), figures, tuple(verdicts(figures))))
+        by_name[label] = examples
+    return found, agreements(by_name, bootstrap)
+
+
+def label_of(manifest: Mapping[str, Any]) -> str:
+    """Return what a ranking is called for a reader."""
+    return str(manifest["label"]).removeprefix("rank ").removeprefix("measure ")
 
 
 def ranker_of(manifest: Mapping[str, Any]) -> str:
@@ -150,9 +185,14 @@ def stage_cost(manifest: Mapping[str, Any]) -> StageCost:
 
 
 def tokens_of(manifest: Mapping[str, Any]) -> Tokens:
-    """Return the tokens that a stage trained on, generated and had a judge read."""
-    kinds = ("trained_tokens", "generated_tokens", "judge_read_tokens")
-    return Tokens(*(int(manifest["facts"].get(kind, 0)) for kind in kinds))
+    """Return the tokens that a stage trained on, generated and had a judge read, and dollars."""
+    facts = manifest["facts"]
+    return Tokens(
+        trained=int(facts.get("trained_tokens", 0)),
+        generated=int(facts.get("generated_tokens", 0)),
+        judge_read=int(facts.get("judge_read_tokens", 0)),
+        usd=float(facts.get("usd", 0.0)),
+    )
 
 
 def read_curve(folder: Path) -> list[dict[str, float | None]]:

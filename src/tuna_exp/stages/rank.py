@@ -2,25 +2,42 @@
 
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import asdict
 
+from tuna_exp.comparison.json_text import json_text
+from tuna_exp.comparison.reliability import Reliability, measure
+from tuna_exp.comparison.statistics import Bootstrap
+from tuna_exp.comparison.verdicts import verdicts, worst_slot
 from tuna_exp.errors import DataError, RefusalError
 from tuna_exp.plan import Workspace
 from tuna_exp.rankers.base import Outcome, Ranker, Refusal
-from tuna_exp.records import CandidateSet, RankedExample, read_records, write_records
+from tuna_exp.records import (
+    Candidate,
+    CandidateSet,
+    RankedExample,
+    RankedResponse,
+    read_records,
+    write_records,
+)
 from tuna_exp.stages.journal import Journal
 from tuna_exp.stages.sample import CANDIDATES
 from tuna_exp.store import Artifact
 
 RANKING = "ranking.jsonl"
 REFUSALS = "refusals.jsonl"
+RELIABILITY = "reliability.json"
+# Of the artifact's own report. It is the same whatever a comparison is set to, which measures anew:
+# the settings of a comparison do not decide a ranking.
+BOOTSTRAP = Bootstrap(confidence=0.95, resamples=999, seed=0)
 
 
 def rank(ranker: Ranker, limit: int | None, work: Workspace) -> None:
-    """Write one RankedExample per set to `ranking.jsonl` and the refusals beside it.
+    """Write one RankedExample per set to `ranking.jsonl`; the refusals and `reliability.json`.
 
-    Only the first `limit` sets are ranked where it is given. Whether enough of them got an order is
-    asked of the finished ranking (`require_order`): a judge is not paid again for an answer that
-    another share of refusals would have let through.
+    Responses get likelihood and origin from the candidate that has their text. Only the first
+    `limit` sets are ranked where it is given. Whether enough of them got an order is asked of the
+    finished ranking (`require_order`): a judge is not paid again for an answer that another share
+    of refusals would have let through.
     """
 
     def rank_batch(number: int, batch: Sequence[CandidateSet]) -> list[Outcome]:
@@ -30,7 +47,12 @@ def rank(ranker: Ranker, limit: int | None, work: Workspace) -> None:
     journal: Journal[Outcome] = Journal(work.scratch / RANKING, [RankedExample, Refusal])
     outcomes = journal.complete(sets, ranker.batch_size, rank_batch, work.bar, "sets")
     ranker.release()
-    ranked = [outcome for outcome in outcomes if isinstance(outcome, RankedExample)]
+    by_id = {candidates.instruction.id: candidates for candidates in sets}
+    ranked = [
+        with_writers(outcome, by_id[outcome.instruction.id])
+        for outcome in outcomes
+        if isinstance(outcome, RankedExample)
+    ]
     write(work, ranked, [outcome for outcome in outcomes if isinstance(outcome, Refusal)])
 
 
@@ -39,24 +61,67 @@ def take_over(published: Sequence[RankedExample], work: Workspace) -> None:
     write(work, published, [])
 
 
+def with_writers(example: RankedExample, candidates: CandidateSet) -> RankedExample:
+    """Return the example with the likelihood and origin of the candidate that has each text.
+
+    Of several with one text it is the first: they were drawn alike.
+    """
+    written: dict[str, Candidate] = {}
+    for candidate in candidates.candidates:
+        written.setdefault(candidate.text, candidate)
+    responses = tuple(
+        _written(response, written.get(response.text)) for response in example.responses
+    )
+    return example.model_copy(update={"responses": responses})
+
+
+def _written(response: RankedResponse, candidate: Candidate | None) -> RankedResponse:
+    if candidate is None:
+        return response
+    likelihood = candidate.log_likelihood(1.0) if candidate.token_logprobs else None
+    return response.model_copy(update={"likelihood": likelihood, "origin": candidate.origin})
+
+
 def write(work: Workspace, ranked: Sequence[RankedExample], refused: Sequence[Refusal]) -> None:
-    """Write both files and note how much order there is: a set without any teaches nothing."""
+    """Write the files and note how much order there is: a set without any teaches nothing."""
     write_records(work.folder / RANKING, ranked)
     write_records(work.folder / REFUSALS, refused)
     sizes = [len(example.responses) for example in ranked]
     pairs = sum(n * (n - 1) // 2 for n in sizes)
     spent = [example.usage for example in ranked] + [refusal.usage for refusal in refused]
     ordered = sum(example.ordered_pairs for example in ranked)
+    refusals = dict(Counter(refusal.kind for refusal in refused))
+    figures = measure(ranked, refusals, BOOTSTRAP)
+    said = verdicts(figures)
+    report = {**asdict(figures), "verdicts": [asdict(verdict) for verdict in said]}
+    (work.folder / RELIABILITY).write_text(json_text(report), encoding="utf-8")
     work.note(
         sets=len(ranked) + len(refused),
         ranked_sets=len(ranked),
         ordered_sets=sum(example.ordered_pairs > 0 for example in ranked),
         ordered_pairs=ordered,
         tied_pairs=pairs - ordered,
-        refusals=dict(Counter(refusal.kind for refusal in refused)),
+        refusals=refusals,
         judge_read_tokens=sum(usage.read for usage in spent),
         generated_tokens=sum(usage.generated for usage in spent),
+        usd=sum(usage.usd for usage in spent),
+        reliability=main_figures(figures),
+        warnings=[verdict.text for verdict in said if verdict.severity == "warning"],
     )
+
+
+def main_figures(figures: Reliability) -> dict[str, float]:
+    """Return the figures that a manifest names, those that are known; the rest is in the file."""
+    worst = worst_slot(figures)
+    named = {
+        "slot_furthest_from_chance": worst.won if worst else None,
+        "same_verdict_in_other_order": figures.order_pairs,
+        "same_verdict_when_repeated": figures.repeat_pairs,
+        "intransitive_triads": figures.cycles,
+        "longer_wins": figures.longer_wins,
+        "tau_with_likelihood": figures.likelihood_tau,
+    }
+    return {name: round(interval.value, 4) for name, interval in named.items() if interval}
 
 
 def require_order(max_refused: float, ranking: Artifact) -> None:
@@ -86,6 +151,6 @@ def _refusals_told(max_refused: float, refused: int, ranking: Artifact) -> str:
         f"the ranker gave no usable order for {refused} of {ranking.facts['sets']} sets "
         f"({', '.join(f'{kind}: {n}' for kind, n in kinds)}); allowed is a share of {max_refused}. "
         f"For example '{first.instruction_id}': {raw!r}. All raw replies: {path}. "
-        "Cure: a stronger judge, ranker.answer=first_token, or a higher max_refused (which reuses "
-        "this ranking)."
+        "Cure: a stronger judge, ranker.answer=form|first_token, or a higher max_refused (which "
+        "reuses this ranking)."
     )

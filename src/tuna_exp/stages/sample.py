@@ -1,9 +1,16 @@
 """Sample: N responses to every instruction, kept apart where they would say the same."""
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
+from math import isnan
 
+from tuna_exp.comparison.statistics import (
+    Bootstrap,
+    count_pairs,
+    kendall_tau_b,
+    pair_agreement,
+)
 from tuna_exp.llms.base import LLM, OpenLLM, Sampling
 from tuna_exp.llms.diversity import Diversity, similarity
 from tuna_exp.plan import Workspace
@@ -11,29 +18,105 @@ from tuna_exp.records import CandidateSet, Instruction, write_records
 from tuna_exp.stages.journal import Journal
 
 CANDIDATES = "candidates.jsonl"
+BOOTSTRAP = Bootstrap(confidence=0.95, resamples=999, seed=0)
 
 
-def sample(
-    llm: LLM, instructions: Sequence[Instruction], sampling: Sampling, seed: int, work: Workspace
-) -> None:
+SCORED = "scored.jsonl"
+
+
+@dataclass(frozen=True)
+class Drawing:
+    """Who answers, how, and with which seed; `scorer` is the local model that scores what a service
+    wrote, or None.
+    """
+
+    llm: LLM
+    sampling: Sampling
+    seed: int
+    scorer: LLM | None
+
+
+def sample(drawing: Drawing, instructions: Sequence[Instruction], work: Workspace) -> None:
     """Write one CandidateSet per instruction, in the order given, to `candidates.jsonl`.
 
     Every response has random numbers of its own, by seed, instruction and place in the set, so a
     continued run draws what an uninterrupted one draws. Raises ContextError, before
     anything is drawn, where a prompt and its answer would not fit.
     """
+    llm, sampling = drawing.llm, drawing.sampling
     opened = llm.open()
     room = sampling.decoding.max_new_tokens
     ordered = sorted(instructions, key=partial(opened.prompt_length, room=room))
     opened.remember(instructions)
 
     def draw_batch(number: int, batch: Sequence[Instruction]) -> list[CandidateSet]:
-        return draw_sets(opened, batch, sampling, seed)
+        return draw_sets(opened, batch, sampling, drawing.seed)
 
     journal = Journal(work.scratch / CANDIDATES, [CandidateSet])
-    drawn = journal.complete(ordered, sampling.batch_size, draw_batch, work.bar, "prompts")
+    size = llm.together(sampling.batch_size)
+    drawn = journal.complete(ordered, size, draw_batch, work.bar, "prompts")
+    opened.close()
+    if drawing.scorer is not None:
+        drawn = scored(drawing.scorer.open(), drawn, sampling.batch_size, work)
     by_id = {candidates.instruction.id: candidates for candidates in drawn}
     write(work, [by_id[instruction.id] for instruction in instructions])
+
+
+def scored(
+    scorer: OpenLLM, sets: Sequence[CandidateSet], size: int, work: Workspace
+) -> list[CandidateSet]:
+    """Have a local model score every response; it stands in where there is no log-probability."""
+
+    def score_batch(number: int, batch: Sequence[CandidateSet]) -> list[CandidateSet]:
+        return [score_set(scorer, candidates) for candidates in batch]
+
+    journal = Journal(work.scratch / SCORED, [CandidateSet])
+    return journal.complete(sets, size, score_batch, work.bar, "sets scored")
+
+
+def score_set(scorer: OpenLLM, candidates: CandidateSet) -> CandidateSet:
+    """Score the responses of one set."""
+    texts = [candidate.text for candidate in candidates.candidates]
+    scores = map(tuple, scorer.score_texts(candidates.instruction, texts))
+    with_scores = tuple(
+        one.model_copy(update={"stand_in": logps, "token_logprobs": one.token_logprobs or logps})
+        for one, logps in zip(candidates.candidates, scores, strict=True)
+    )
+    return candidates.model_copy(update={"candidates": with_scores})
+
+
+def stand_in_facts(sets: Sequence[CandidateSet]) -> dict[str, object]:
+    """Return how far a stand-in's order of responses is that of the writer's own likelihood.
+
+    Over the sets where both are known: Kendall's tau-b, and the share of pairs ordered alike with
+    its interval. Nothing where there is no such set.
+    """
+    both = [
+        s.candidates
+        for s in sets
+        if all(c.stand_in and c.token_logprobs != c.stand_in for c in s.candidates)
+    ]
+    orders = [
+        ([_mean(c.stand_in) for c in some], [_mean(c.token_logprobs) for c in some])
+        for some in both
+    ]
+    agreement = pair_agreement([count_pairs(*pair) for pair in orders], BOOTSTRAP)
+    if agreement is None:
+        return {}
+    taus = [tau for pair in orders if not isnan(tau := kendall_tau_b(*pair))]
+    return {
+        "stand_in": {
+            "sets": len(both),
+            "agreement": agreement.value,
+            "low": None if isnan(agreement.low) else agreement.low,
+            "high": None if isnan(agreement.high) else agreement.high,
+            "tau": sum(taus) / len(taus) if taus else None,
+        }
+    }
+
+
+def _mean(logps: Sequence[float]) -> float:
+    return sum(logps) / len(logps)
 
 
 def draw_sets(
@@ -66,8 +149,11 @@ def redraw(
             new = kept[i].model_copy(update={"candidates": tuple(answer)})
             value = likeness(new)
             best, other = (new, kept[i]) if value < alike[i] else (kept[i], new)
-            discarded = kept[i].discarded_tokens + other.tokens
-            kept[i] = best.model_copy(update={"draws": again + 1, "discarded_tokens": discarded})
+            discarded = {
+                "discarded_tokens": kept[i].discarded_tokens + other.tokens,
+                "discarded_usd": kept[i].discarded_usd + other.usd - other.discarded_usd,
+            }
+            kept[i] = best.model_copy(update={"draws": again + 1, **discarded})
             alike[i] = min(value, alike[i])
     return kept
 
@@ -89,4 +175,7 @@ def write(work: Workspace, sets: Sequence[CandidateSet]) -> None:
         cut_at_max_tokens=sum(c.finish_reason == "length" for c in candidates),
         generated_tokens=sum(s.tokens + s.discarded_tokens for s in sets),
         discarded_tokens=sum(s.discarded_tokens for s in sets),
+        refused=sum(c.finish_reason == "refusal" for c in candidates),
+        **stand_in_facts(sets),
+        usd=sum(s.usd for s in sets),
     )

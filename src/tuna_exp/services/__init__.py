@@ -1,0 +1,1 @@
+"""Paid services: requests, what they cost, and a ledger in which no answer is lost."""

@@ -1,0 +1,110 @@
+"""What a step will cost before anything is asked, as an expectation and as a bound.
+
+The bound holds whatever a service answers: no token is shorter than a byte, and no answer longer
+than it may be. The expectation takes four bytes a token and answers as long as the dataset's own
+(half of what they may have where it has none). Left out: prompt caches, which only make it less.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from tuna_exp.llms.base import LLM
+from tuna_exp.llms.decoding import Decoding
+from tuna_exp.rankers.base import Ranker
+from tuna_exp.records import Instruction
+
+BYTES_PER_TOKEN = 4
+# Of a judge's prompt without instruction and responses; the longest of ours has fewer.
+PROMPT_BYTES = 2_500
+PROMPT_TOKENS = 350
+
+
+@dataclass(frozen=True)
+class Bill:
+    """Requests still to be made, tokens and dollars expected, and the most they can cost."""
+
+    requests: int = 0
+    read: float = 0.0
+    generated: float = 0.0
+    usd: float = 0.0
+    bound: float = 0.0
+
+    def __add__(self, other: "Bill") -> "Bill":
+        """Sum of each."""
+        return Bill(
+            self.requests + other.requests,
+            self.read + other.read,
+            self.generated + other.generated,
+            self.usd + other.usd,
+            self.bound + other.bound,
+        )
+
+
+def answering(llm: LLM, instructions: Sequence[Instruction], decoding: Decoding, seed: int) -> Bill:
+    """Return what answers to these instructions will cost; what is in the ledger costs nothing."""
+    asked = llm.unanswered(instructions, decoding, seed) if llm.usd(1e6, 1e6) else []
+    length = expected_length(instructions, decoding)
+    read = sum(len(i.text.encode()) for i in asked)
+    generated = len(asked) * decoding.responses * length
+    most = len(asked) * decoding.responses * decoding.max_new_tokens
+    # A service that takes one answer a request reads the prompt anew for each.
+    bound_read = decoding.responses * (read + len(asked) * PROMPT_BYTES)
+    return Bill(
+        len(asked),
+        read / BYTES_PER_TOKEN,
+        generated,
+        llm.usd(read / BYTES_PER_TOKEN, generated),
+        llm.usd(bound_read, most),
+    )
+
+
+def ranking(
+    ranker: Ranker, instructions: Sequence[Instruction], sampling: Decoding, sets: int
+) -> Bill:
+    """Return what ranking `sets` sets of responses to these instructions will cost.
+
+    The responses are not there yet: what a question shows is at most all of a set.
+    """
+    bills = [
+        _judging(asked, judge, instructions, sampling, sets) for asked, judge in judges(ranker)
+    ]
+    return sum(bills, Bill())
+
+
+def _judging(
+    ranker: Ranker, judge: LLM, instructions: Sequence[Instruction], sampling: Decoding, sets: int
+) -> Bill:
+    if not judge.usd(1e6, 1e6):
+        return Bill()
+    decoding: Decoding = getattr(ranker, "decoding", None) or ranker.asking.decoding  # type: ignore[attr-defined]
+    questions = sets * ranker.questions(sampling.responses)
+    words = sum(len(i.text.encode()) for i in instructions) / max(len(instructions), 1)
+    shown = sampling.responses * expected_length(instructions, sampling)
+    read = questions * (PROMPT_TOKENS + words / BYTES_PER_TOKEN + shown)
+    generated = questions * decoding.max_new_tokens / 2
+    longest = sampling.responses * sampling.max_new_tokens * BYTES_PER_TOKEN
+    most_read = questions * (PROMPT_BYTES + words + longest)
+    return Bill(
+        questions,
+        read,
+        generated,
+        judge.usd(read, generated),
+        judge.usd(most_read, questions * decoding.max_new_tokens),
+    )
+
+
+def expected_length(instructions: Sequence[Instruction], decoding: Decoding) -> float:
+    """Return about how many tokens an answer has."""
+    known = [len(i.reference.encode()) / BYTES_PER_TOKEN for i in instructions if i.reference]
+    own = sum(known) / len(known) if known else decoding.max_new_tokens / 2
+    return min(own, decoding.max_new_tokens)
+
+
+def judges(ranker: Any) -> Iterator[tuple[Ranker, LLM]]:
+    """Return the rankers in a ranker that ask an LLM, each with that LLM."""
+    judge = getattr(ranker, "judge", None)
+    if judge is not None:
+        yield ranker, judge
+    for member in getattr(ranker, "members", {}).values():
+        yield from judges(member)
