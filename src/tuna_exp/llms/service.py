@@ -293,7 +293,8 @@ def shared(reply: Reply, usd: float) -> list[Usage]:
     """Divide what a reply took among its answers, by their tokens where these are known."""
     count = len(reply.choices)
     lengths = [len(choice.logps or ()) for choice in reply.choices]
-    if sum(lengths) != reply.taken.generated:
+    # Hidden reasoning has no log-probabilities; some servers count only one of several answers.
+    if not all(lengths) or sum(lengths) < reply.taken.generated:
         even, rest = divmod(reply.taken.generated, count)
         lengths = [even + (i < rest) for i in range(count)]
     return [
