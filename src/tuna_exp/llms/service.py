@@ -122,7 +122,7 @@ class ServiceLLM:
         self, instruction: Instruction, decoding: Decoding, seed: int, first: int, form: Form | None
     ) -> Request:
         """Return the request for answers from the place `first` on."""
-        # Greedy answers carry one too: services are not exact, and a repeated question is to be asked.
+        # Greedy answers carry one too: services are not exact, and a repeat is to be asked anew.
         own_seed = _seed(seed, instruction.id, first) if self.seeds else None
         question = Question(
             self._turns(instruction), decoding, own_seed, self.logprobs, form, self.parameters

@@ -176,6 +176,26 @@ class Judge:
         ]
 
 
+class JudgedRanker:
+    """Base of rankers that ask a judge; `seed` is of what is drawn in its questions and replies."""
+
+    def __init__(
+        self, judge: LLM, answer: Answer, decoding: Decoding, batch_size: int, seed: int
+    ) -> None:
+        self.judge = judge
+        self.seed = seed
+        self.asking = Judge(judge, answer, decoding, batch_size)
+
+    @property
+    def batch_size(self) -> int:
+        """How many sets to rank together."""
+        return self.asking.size
+
+    def release(self) -> None:
+        """Let go of the judge."""
+        self.asking.release()
+
+
 def judgement(question: Question, reply: Candidate, read: Usage) -> Judgement:
     """Read a reply; `read` is the length of the prompt where the reply does not say it."""
     usage = reply.origin.usage if reply.origin else read + Usage(generated=reply.tokens)

@@ -17,7 +17,7 @@ from tuna_exp.llms.base import LLM, Form
 from tuna_exp.llms.decoding import Decoding
 from tuna_exp.rankers.asking import (
     Answer,
-    Judge,
+    JudgedRanker,
     Question,
     Reply,
     Scores,
@@ -96,7 +96,7 @@ class Match:
             self.due, self.scores = [], done.value
 
 
-class PairwiseRanker:
+class PairwiseRanker(JudgedRanker):
     """Ranking by an LLM's verdicts on pairs.
 
     pairs="all" compares every two, and a response scores 1 for each other that it beats and 1/2 for
@@ -116,16 +116,9 @@ class PairwiseRanker:
         pairs: Literal["all", "sorted"],
         orders: int,
     ) -> None:
-        self.judge = judge
-        self.seed = seed
+        super().__init__(judge, answer, decoding, batch_size, seed)
         self.pairs = pairs
         self.orders = orders
-        self.asking = Judge(judge, answer, decoding, batch_size)
-
-    @property
-    def batch_size(self) -> int:
-        """How many sets to rank together."""
-        return self.asking.size
 
     def digest(self) -> dict[str, object]:
         """Return what decides the order."""
@@ -161,10 +154,6 @@ class PairwiseRanker:
         while running := [match for match in matches if match.due and not match.failed]:
             self._play(running)
         return [outcome(match) for match in matches]
-
-    def release(self) -> None:
-        """Let go of the judge."""
-        self.asking.release()
 
     def _begin(self, candidates: CandidateSet) -> Match:
         texts = different(candidates)
