@@ -110,11 +110,12 @@ _NO_CREDIT = "insufficient_quota"
 def failure(error: Exception, endpoint: Endpoint) -> Failure:
     """Sort an SDK's error."""
     status = getattr(error, "status_code", None)
-    words = " ".join(str(error).split())[:300].replace(endpoint.key, "KEY")
+    words = " ".join(str(error).split())[:300]
+    if endpoint.key_variable and endpoint.key:
+        words = words.replace(endpoint.key, "KEY")
     if status is None and not _is_of_the_line(error):
-        return Failure(
-            "stop", f"a request could not be made: {type(error).__name__}: {words}", True
-        )
+        told = f"a request could not be made: {type(error).__name__}: {words}"
+        return Failure("stop", told, charged=True)
     if status is None:
         # What was never sent cannot have been charged; httpx says so by the error underneath.
         cause = type(error.__cause__).__name__
