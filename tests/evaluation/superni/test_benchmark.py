@@ -52,10 +52,14 @@ def test_an_item_holds_prompt_task_and_references(made: SuperNIBenchmark) -> Non
     )
 
 
-def test_examples_and_the_limit_of_tokens_reach_the_prompt(made: SuperNIBenchmark) -> None:
+def test_examples_and_the_limit_of_tokens_reach_the_prompt(
+    made: SuperNIBenchmark, caplog: Any
+) -> None:
     assert "Positive Example 2" in replace(made, shots=2).items()[0].instruction
-    cut = replace(made, shots=2, max_source_tokens=20).items()[0].instruction
+    with caplog.at_level(logging.WARNING):
+        cut = replace(made, shots=2, max_source_tokens=20).items()[0].instruction
     assert "Positive Example" not in cut and "Output" not in cut
+    assert "4 of 4 prompts are cut at 20 tokens" in caplog.text
 
 
 def test_too_few_examples_are_told(made: SuperNIBenchmark) -> None:
@@ -67,6 +71,11 @@ def test_too_few_examples_are_told(made: SuperNIBenchmark) -> None:
 def test_one_source_is_needed(made: SuperNIBenchmark, both: dict[str, Any]) -> None:
     with pytest.raises(ConfigError, match="allowed: one of them"):
         replace(made, path="x" if both else None, **both).items()
+
+
+def test_a_local_source_has_no_revision(made: SuperNIBenchmark) -> None:
+    with pytest.raises(ConfigError, match="revision=main with path=.*Cure: revision=null"):
+        replace(made, revision="main").items()
 
 
 def test_examples_cannot_come_from_the_hub(made: SuperNIBenchmark) -> None:

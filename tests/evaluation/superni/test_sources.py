@@ -157,7 +157,7 @@ def test_rows_of_the_hub_are_joined_by_id(tmp_path: Path) -> None:
         columns | {"id": i, "inputs": f"{i}?", "targets": target}
         for i, target in [("a", "yes"), ("b", "no"), ("c", "no"), ("a", "sure")]
     ]
-    found = read_hub(hub_folder(tmp_path / "hub", rows), None, limit=2)
+    found = read_hub(hub_folder(tmp_path / "hub", rows), None, None, limit=2)
     assert found.names == ("task1_a",)
     assert found.tasks[0].instances == (
         Instance("a", "a?", ("yes", "sure")),
@@ -165,6 +165,19 @@ def test_rows_of_the_hub_are_joined_by_id(tmp_path: Path) -> None:
     )
 
 
+def test_a_list_chooses_and_orders_the_tasks_of_the_hub(tmp_path: Path) -> None:
+    columns = {"id": "a", "definition": "Answer.", "inputs": "?", "targets": ["yes", "sure"]}
+    rows = [columns | {"task_name": name} for name in ("task1_a", "task2_b", "task3_c")]
+    hub, names = hub_folder(tmp_path / "hub", rows), tmp_path / "names.txt"
+    names.write_text("task3_c\ntask9_gone\ntask1_a\n")
+    found = read_hub(hub, None, names, 100)
+    assert [t.name for t in found.tasks] == ["task3_c", "task1_a"]
+    assert found.names[1] == "task9_gone"
+    names.write_text("task9_gone\n")
+    with pytest.raises(DataError, match="no row of the 1 tasks of .*, such as task9_gone"):
+        read_hub(hub, None, names, 100)
+
+
 def test_a_hub_dataset_with_other_columns_is_refused(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="row 1: field 'task_name' is missing.*Cure"):
-        read_hub(hub_folder(tmp_path / "hub", [{"text": "x"}]), None, 100)
+        read_hub(hub_folder(tmp_path / "hub", [{"text": "x"}]), None, None, 100)

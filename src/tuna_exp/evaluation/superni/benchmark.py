@@ -17,7 +17,7 @@ from tuna_exp.evaluation.base import Figure
 from tuna_exp.evaluation.rouge import rouge_l
 from tuna_exp.evaluation.superni import coverage
 from tuna_exp.evaluation.superni.coverage import Coverage
-from tuna_exp.evaluation.superni.prompts import Limit, prompt
+from tuna_exp.evaluation.superni.prompts import END, Limit, prompt
 from tuna_exp.evaluation.superni.scoring import Answer, exact_match, figures
 from tuna_exp.evaluation.superni.sources import Found, read_hub, read_local
 from tuna_exp.evaluation.superni.tasks import Instance, Task, tasks_digest
@@ -59,16 +59,23 @@ class SuperNIBenchmark:
         What is missing of the official test set is logged and marked in all figures.
 
         Raises:
-            ConfigError: neither or both of `path` and `hub_id`, or examples that the Hub has not.
+            ConfigError: neither or both of `path` and `hub_id`, or what the source does not have.
             UserError: data that is not there or broken, or a task with too few examples.
         """
-        self._tell()
+        self._tell_missing()
         limit = self._limit()
-        return [
+        items = [
             self._item(task, instance, limit)
             for task in self._found.tasks
             for instance in task.instances
         ]
+        cut = sum(not item.instruction.endswith(END) for item in items)
+        if cut:
+            _log.warning(
+                "%s: %d of %d prompts are cut at %s tokens, as the protocol has it; they ask no "
+                "question any more", self.name, cut, len(items), self.max_source_tokens,
+            )  # fmt: skip
+        return items
 
     def coverage(self) -> Coverage:
         """Return how much of the official test set the source has, before anything is answered."""
@@ -117,21 +124,29 @@ class SuperNIBenchmark:
 
     @cached_property
     def _found(self) -> Found:
+        self._check()
+        task_list = Path(self.task_list) if self.task_list else None
+        if self.path is None:
+            return read_hub(str(self.hub_id), self.revision, task_list, self.instances)
+        return read_local(Path(self.path), task_list, self.instances)
+
+    def _check(self) -> None:
         if (self.path is None) == (self.hub_id is None):
             raise ConfigError(
                 f"{self.name}: path={self.path} and hub_id={self.hub_id}; allowed: one of them. "
                 "Cure: path=<checkout of natural-instructions, or a tar of its task files>, or "
                 "hub_id=<dataset of the Hub>."
             )
-        if self.path is not None:
-            task_list = Path(self.task_list) if self.task_list else None
-            return read_local(Path(self.path), task_list, self.instances)
-        if self.shots:
+        if self.path is not None and self.revision is not None:
+            raise ConfigError(
+                f"{self.name}: revision={self.revision} with path={self.path}, which has none; "
+                "allowed: null. Cure: revision=null."
+            )
+        if self.hub_id is not None and self.shots:
             raise ConfigError(
                 f"{self.name}: shots={self.shots} with hub_id={self.hub_id}; such data has no "
                 "examples, so 0 is allowed. Cure: shots=0, or path=<checkout or tar>."
             )
-        return read_hub(str(self.hub_id), self.revision, self.instances)
 
     def _limit(self) -> Limit | None:
         if self.max_source_tokens is None:
@@ -155,7 +170,7 @@ class SuperNIBenchmark:
             check=answer.check(),
         )
 
-    def _tell(self) -> None:
+    def _tell_missing(self) -> None:
         there = self.coverage()
         if there.whole:
             return

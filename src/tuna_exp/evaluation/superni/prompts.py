@@ -12,6 +12,8 @@ from transformers import PreTrainedTokenizerBase
 
 from tuna_exp.evaluation.superni.tasks import Example, Task
 
+END = "\nOutput: "
+
 
 @dataclass(frozen=True)
 class Limit:
@@ -45,7 +47,7 @@ def prompt(task: Task, text: str, shots: int, limit: Limit | None) -> str:
     """
     definition = _ended(f"Definition: {task.definition.strip()}") + "\n\n"
     question = "Now complete the following example -\n" + _ended(f"Input: {text.strip()}")
-    question += "\nOutput: "
+    question += END
     shown = _shown(task.examples[:shots], definition, question, limit)
     whole = definition + "".join(shown) + question
     return limit.cut(whole) if limit else whole

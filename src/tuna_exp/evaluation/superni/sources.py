@@ -107,7 +107,7 @@ def read_local(path: Path, task_list: Path | None, limit: int) -> Found:
     path = path.expanduser()
     with _opened(path) as shelf:
         files = shelf.names()
-        names = _listed(shelf, files, path, task_list)
+        names = _listed_in(task_list) if task_list else _listed(shelf, files, path)
         places = {name: place for name in names if (place := _place(name, files, path))}
         tasks = [
             parse_task(name, shelf.read(place), f"{path}: {place}", limit)
@@ -130,18 +130,19 @@ class _HubRow(Shape):
     targets: Text | Texts
 
 
-def read_hub(hub_id: str, revision: str | None, limit: int) -> Found:
-    """Read the first `limit` instances of every task of a Hub dataset's test split.
+def read_hub(hub_id: str, revision: str | None, task_list: Path | None, limit: int) -> Found:
+    """Read the first `limit` instances of the listed tasks from a Hub dataset's test split.
 
     One row is an instance with one output (rows of one id are joined) or a list of outputs, in the
     columns task_name, id, definition, inputs and targets, as in Muennighoff/natural-instructions.
-    Such data has neither categories nor examples.
+    Such data has neither categories nor examples. Without a `task_list` every task is taken.
 
     Raises:
-        DataError: a row has not these columns.
+        DataError: a row has not these columns, or no row is of a listed task.
         UserError: the dataset cannot be had.
     """
     rows = hub_rows(hub_id, "test", None, revision=revision, cure="path=<checkout or tar>")
+    listed = None if task_list is None else _listed_in(task_list)
     definitions = dict[str, str]()
     instances = dict[str, dict[str, Instance]]()
     for index, value in enumerate(rows.values):
@@ -152,6 +153,8 @@ def read_hub(hub_id: str, revision: str | None, limit: int) -> Found:
                 f"{rows.place(index)}: {error}. Cure: name a dataset with the columns "
                 f"{', '.join(_HubRow.model_fields)}, or read a local copy: path=<checkout or tar>."
             ) from error
+        if listed is not None and row.task_name not in listed:
+            continue
         definitions.setdefault(row.task_name, row.definition)
         of_task = instances.setdefault(row.task_name, {})
         outputs = (row.targets,) if isinstance(row.targets, str) else tuple(row.targets)
@@ -159,11 +162,18 @@ def read_hub(hub_id: str, revision: str | None, limit: int) -> Found:
         if before or len(of_task) < limit:
             references = (before.references if before else ()) + outputs
             of_task[row.id] = Instance(row.id, row.inputs, references)
+    names = listed or tuple(instances)
     tasks = [
-        Task(name, "", definitions[name], (), tuple(found.values()))
-        for name, found in instances.items()
+        Task(name, "", definitions[name], (), tuple(instances[name].values()))
+        for name in names
+        if name in instances
     ]
-    return Found(tuple(instances), tuple(tasks))
+    if not tasks:
+        raise DataError(
+            f"{hub_id} has no row of the {len(names)} tasks of {task_list}, such as {names[0]}. "
+            "Cure: task_list=null, or the list that belongs to this dataset."
+        )
+    return Found(names, tuple(tasks))
 
 
 @contextmanager
@@ -192,21 +202,24 @@ def _told_if_damaged(path: Path) -> Iterator[None]:
         ) from error
 
 
-def _listed(shelf: Shelf, files: list[str], path: Path, task_list: Path | None) -> tuple[str, ...]:
+def _listed(shelf: Shelf, files: list[str], path: Path) -> tuple[str, ...]:
     inside = next((f for end in LISTS for f in files if PurePosixPath(f).match(end)), None)
+    if inside is not None:
+        return _task_names(shelf.read(inside).decode("utf-8", "replace"), f"{path}: {inside}")
     beside = path.parent / PurePosixPath(LISTS[-1]).name
-    if task_list is not None:
-        text, place = read_text(task_list.expanduser()), str(task_list)
-    elif inside is not None:
-        text, place = shelf.read(inside).decode("utf-8", "replace"), f"{path}: {inside}"
-    elif beside.is_file():
-        text, place = read_text(beside), str(beside)
-    else:
-        raise DataError(
-            f"{path} has no list of test tasks ({' or '.join(LISTS)}), nor is one beside it; "
-            "without it nobody can say what is missing. Cure: task_list=<file with one task name "
-            "per line>."
-        )
+    if beside.is_file():
+        return _listed_in(beside)
+    raise DataError(
+        f"{path} has no list of test tasks ({' or '.join(LISTS)}), nor is one beside it; without "
+        "it nobody can say what is missing. Cure: task_list=<file with one task name per line>."
+    )
+
+
+def _listed_in(task_list: Path) -> tuple[str, ...]:
+    return _task_names(read_text(task_list.expanduser()), str(task_list))
+
+
+def _task_names(text: str, place: str) -> tuple[str, ...]:
     names = tuple(dict.fromkeys(text.split()))
     if not names:
         raise DataError(f"{place} names no task. Cure: task_list=<file with one name per line>.")
