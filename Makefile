@@ -46,7 +46,8 @@ chaos-demo: $(READY)  ## Kill a small demo at random instants, end it, compare w
 	$(BIN)/python tests/slow/chaos.py $$(mktemp -d) $(KILLS) $(SEED) experiment=demo $(CHAOS)
 
 chaos-spend: $(READY)  ## Kill runs that buy answers, 200 times, and count at the server; caps and throughput
-	$(BIN)/python -m tests.slow.spend --out experiments/spend/chaos.txt
+	$(BIN)/python -m tests.slow.spend --requests 0 --out experiments/spend/kills.txt
+	$(BIN)/python -m tests.slow.spend --kills 0 --kill-couriers 0 --runs 0 --out experiments/spend/throughput.txt
 
 test-slow: $(READY)  ## Run the tests that take minutes: kills at random moments, the wheel in an empty environment
 	$(BIN)/python -m pytest -m "slow and not servers"
