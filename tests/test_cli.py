@@ -283,7 +283,13 @@ def test_the_module_is_the_command(tmp_path: Path) -> None:
 
 def test_ctrl_c_is_told_in_words(tmp_path: Path) -> None:
     """Once the first step has started, whatever it is doing."""
-    command = [sys.executable, "-m", "tuna_exp", "experiment=tiny", "evaluation.count=2000"]
+    command = [
+        sys.executable,
+        "-m",
+        "tuna_exp",
+        "experiment=tiny",
+        "evaluation.verifiable.count=2000",
+    ]
     child = subprocess.Popen(
         command, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=tmp_path,
         env={**os.environ, "TUNA_EXP_CACHE": str(tmp_path / "cache"), "OMP_NUM_THREADS": "1"},
