@@ -10,9 +10,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hydra import compose, initialize_config_dir
 
 from tests.services.loopback import running
 from tuna_exp import cli
+from tuna_exp.config_types import check_config
+from tuna_exp.evaluate_command import USAGE, parsed_apart
 from tuna_exp.store import Store
 
 SMALL = (
@@ -152,6 +155,30 @@ def test_a_service_is_asked_once_for_all_items(
         assert served == 24
         assert tuna_exp(*asked, "evaluation.limit=6") == 0
         assert server.served()["answers"] == served
+
+
+README = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
+SHOWN = sorted(set(re.findall(r"tuna-exp evaluate (.*?)(?:  +#.*)?$", README + USAGE, re.M)))
+
+
+@pytest.mark.parametrize("line", [line for line in SHOWN if "|" not in line])
+def test_the_commands_that_are_shown_compose(line: str) -> None:
+    """With one of the models or trained checkpoints that they leave open."""
+    task, rest = parsed_apart(re.split("   +", line)[0].split())
+    overrides = [word.replace("tiny,smollm2_135m", "tiny") for word in rest if word != "-m"]
+    with initialize_config_dir(str(cli.SETTINGS), version_base="1.3"):
+        check_config(compose("config", overrides), cli.SETTINGS)
+
+
+def test_a_checkpoint_whose_training_was_pruned_is_known_by_its_files(tuna_exp: Command) -> None:
+    assert tuna_exp(*TRAINED) == 0
+    store = Store(Path("artifacts"))
+    for entry in store.entries():
+        if entry.manifest["stage"] == "tokenise":
+            store.remove(entry)
+    (checkpoint,) = Path("artifacts/train").glob("*/checkpoint")
+    assert tuna_exp("evaluate", "model=hub", f"model.name={checkpoint}", "hydra.run.dir=two") == 0
+    assert any("files" in m["settings"]["llm"].get("source", {}) for m in manifests("evaluate"))
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,7 @@ from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf
 
 from tuna_exp.config_types import check_config
-from tuna_exp.errors import ConfigError, nearest
+from tuna_exp.errors import ConfigError, UserError, nearest
 from tuna_exp.experiment import (
     build_benchmarks,
     build_student,
@@ -126,4 +126,7 @@ def trained_here(config: DictConfig) -> Any:
     if not folder.is_dir() or not folder.resolve().is_relative_to(root):
         return None
     found = _CHECKPOINT.fullmatch(folder.resolve().relative_to(root).as_posix())
-    return Finished(Store(root)).step(found[1]) if found else None
+    try:
+        return Finished(Store(root)).step(found[1]) if found else None
+    except UserError:
+        return None  # something it was made from was pruned: its weights still tell what it is

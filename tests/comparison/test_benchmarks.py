@@ -113,9 +113,9 @@ def two(
 
 def test_figures_and_the_mark_are_in_words_and_files(two: Comparison) -> None:
     assert "subset 30 of 1,200" in wording.headline(two)
-    assert any("first is a subset 30 of 1,200" in note for note in wording.notes(two))
+    assert any("first, subset 30 of 1,200: every kind" in note for note in wording.notes(two))
     markdown = table.to_markdown(two)
-    assert "On a subset 30 of 1,200 items." in markdown and "mine, 30 items (brackets" in markdown
+    assert "Subset 30 of 1,200 items." in markdown and "mine, 30 items (brackets" in markdown
     assert "| tuna_p | accuracy | 66.7 [" in markdown and "| 12.50 [12.40, 12.60] |" in markdown
     rows = list(csv.DictReader(io.StringIO(figures.to_csv(two))))
     assert len(rows) == 16 and {row["of"] for row in rows} == {"1200", "30"}

@@ -208,7 +208,7 @@ def test_several_benchmarks_and_a_subset_are_marked_everywhere(
     }
     folder = compared(artifacts, make_work, methods)
     for file in ("table.ansi", "table.md", "comparison.json", "report.html"):
-        text = " ".join((folder / file).read_text().split())
+        text = " ".join((folder / file).read_text().split()).replace("Subset", "subset")
         assert "subset 12 of 1,200" in text and "8 items" in text, file
     rows = list(csv.DictReader((folder / "figures.csv").open()))
     (made,) = [

@@ -149,7 +149,7 @@ def to_markdown(comparison: Comparison) -> str:
     rows_of = figures.alone_rows if figures.alone(comparison) else figures.overall_rows
     apart = comparison.benchmarks if figures.alone(comparison) else figures.shown_apart(comparison)
     own = [f"{figures.title(comparison, one)}\n\n{_markdown(rows_of(one))}" for one in apart]
-    mark = [f"On a {comparison.subset} items.\n"] if comparison.subset else []
+    mark = [f"{comparison.subset.capitalize()} items.\n"] if comparison.subset else []
     parts = [f"{wording.headline(comparison)}\n", *mark, methods, *own, rankers]
     parts += [
         _markdown(rows) for rows in (trust_rows(comparison), agreement_rows(comparison)) if rows

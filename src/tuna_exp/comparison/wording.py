@@ -144,8 +144,8 @@ def notes(comparison: Comparison) -> list[str]:
 
 def _benchmarks(comparison: Comparison) -> list[str]:
     told = [
-        f"{one.name} is a {one.size} items: of each kind in proportion, the same for every method; "
-        "its figures are not those of the whole benchmark."
+        f"{one.name}, {one.size}: every kind in proportion, the same items for every method; these "
+        "are not the figures of the whole benchmark."
         for one in comparison.benchmarks
         if one.items < one.of
     ]

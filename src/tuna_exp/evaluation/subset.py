@@ -52,7 +52,7 @@ class Subset:
 
     def items(self) -> list[Instruction]:
         """Return the chosen items, in the benchmark's order."""
-        return list(self._whole) if self.limit is None else stratified(self._whole, self.limit)
+        return list(self._chosen)
 
     def decoding(self) -> Decoding:
         """Return how an answer is drawn."""
@@ -65,6 +65,10 @@ class Subset:
     def figures(self, predictions: Sequence[Prediction], bootstrap: Bootstrap) -> list[Figure]:
         """Return the benchmark's figures over the predictions there are."""
         return self.benchmark.figures(predictions, bootstrap)
+
+    @cached_property
+    def _chosen(self) -> list[Instruction]:
+        return self._whole if self.limit is None else stratified(self._whole, self.limit)
 
     @cached_property
     def _whole(self) -> list[Instruction]:
