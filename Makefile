@@ -8,7 +8,7 @@ COMMAND_TESTS := tests/test_cli.py tests/test_config.py tests/test_runs.py
 # Of chaos-demo: how often it kills, where its random instants start, and what makes the demo small.
 KILLS ?= 5
 SEED ?= 0
-CHAOS ?= dataset.count=12 evaluation.count=16 comparison.measured_sets=4
+CHAOS ?= dataset.count=12 evaluation.verifiable.count=16 comparison.measured_sets=4
 
 .DEFAULT_GOAL := help
 .PHONY: help demo record bench bench-quick bench-sampling chaos-demo chaos-spend test test-slow test-servers check format lock wheel clean

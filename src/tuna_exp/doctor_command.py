@@ -41,7 +41,7 @@ def main(argv: Sequence[str], settings: Path) -> int:
     given = _parser().parse_args(argv)
     lengths = _lengths(given, settings)
     data = load(given.source, _fields(given.field), given.split)
-    evaluation = _defaults(settings, "evaluation/verifiable.yaml")
+    evaluation = _defaults(settings, "evaluation/verifiable.yaml")["verifiable"]
     held_out = VerifiableDataset(evaluation["count"], evaluation["seed"], "held_out").load()
     index = build(given.against, held_out, _HELD_OUT, given.ngram)
     comparison = _defaults(settings, "comparison/default.yaml")

@@ -18,7 +18,7 @@ def settings(server: Loopback) -> list[str]:
     return [
         "experiment=tiny",
         "dataset.count=12",
-        "evaluation.count=8",
+        "evaluation.verifiable.count=8",
         "method=tuna_p",
         "teacher=openai",
         "ranker@extra_rankers.judge=anthropic",
