@@ -60,7 +60,7 @@ BAD = {
     "sampling.decoding.tempreature=1": "Did you mean 'sampling.decoding.temperature'?",
     "objective.mle_onn=best": "Did you mean 'objective.mle_on'?",
     "top_p=0.5": r"Did you mean '(sampling|ranker).decoding.top_p'",
-    "foo.bar=3": r"'foo.bar' is not a key or a group. Groups: batching.*\+foo.bar=",
+    "foo.bar=3": r"'foo.bar' is not a key or a group. Groups: account, batching.*\+foo.bar=",
     "lora.rank=3": "is a key of lora=lora, which is not chosen. Cure: choose it",
     "+dataset.count=3": "there is such a key already. Cure: leave out the +",
     "+model=tiny": "chosen already. Cure: leave out the +",
