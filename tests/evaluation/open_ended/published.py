@@ -36,6 +36,13 @@ def reviews() -> dict[str, list[dict[str, Any]]]:
     return dict(by_file)
 
 
+# The text states 10 and 4, the published score is 10 and 2: read by hand, and wrongly.
+MISREAD = {
+    ("vicuna-13b_20230322-clean-lang/review_bard_vicuna-13b.jsonl", 70),
+    ("vicuna-13b_20230322-clean-lang/review_llama-13b_vicuna-13b.jsonl", 70),
+}
+
+
 @cache
 def questions() -> dict[int, Instruction]:
     return {
@@ -59,7 +66,16 @@ def pair_of(review: dict[str, Any]) -> AnswerPair:
 
 def replayed(review: dict[str, Any]) -> Comparison:
     """The comparison that our parser makes of a review's text."""
-    pair, said = pair_of(review), read_scores(review["text"])
+    return judged(review, read_scores(review["text"]))
+
+
+def as_published(review: dict[str, Any]) -> Comparison:
+    """The comparison by a review's published scores."""
+    return judged(review, tuple(review["score"]))
+
+
+def judged(review: dict[str, Any], said: tuple[float, ...] | str) -> Comparison:
+    pair = pair_of(review)
     told: dict[str, Any] = {"refusal": said} if isinstance(said, str) else {"scores": said}
     judgement = Judgement(shown=(pair.other, pair.answer), raw=review["text"], **told)
     return Comparison.from_judgements(pair, [judgement])

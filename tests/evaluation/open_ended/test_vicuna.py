@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.evaluation.open_ended.published import needs_reviews, reviews, rows
+from tests.evaluation.open_ended.published import MISREAD, needs_reviews, reviews, rows
 from tuna_exp.evaluation.open_ended import vicuna
 from tuna_exp.evaluation.open_ended.vicuna import read_scores, vicuna_question
 from tuna_exp.records import Instruction
@@ -14,12 +14,13 @@ SCORES = st.floats(0, 10).map(lambda x: round(x * 2) / 2)
 
 @needs_reviews
 def test_every_published_review_reads_as_its_published_scores() -> None:
-    """1,040 reviews; 39 maths ones reason first and state their scores at the end."""
-    read = [
-        (read_scores(r["text"]), tuple(r["score"])) for some in reviews().values() for r in some
-    ]
+    """1,040 reviews, 39 of which reason first; of two of these text and score contradict."""
+    some = [(file, review) for file, reviews_ in reviews().items() for review in reviews_]
+    read = {(f, r["question_id"]): (read_scores(r["text"]), tuple(r["score"])) for f, r in some}
     assert len(read) == 1040
-    assert [said for said, published in read if said != published] == []
+    differing = {key for key, (said, published) in read.items() if said != published}
+    assert differing == MISREAD
+    assert {read[key] for key in MISREAD} == {((10.0, 4.0), (10, 2))}
 
 
 @needs_reviews
@@ -57,6 +58,8 @@ def test_a_first_line_of_two_scores_is_read_whatever_follows(
         ("Assistant 1: 3\nNo, wait.\nAssistant 1: 4\nAssistant 2: 5", (4.0, 5.0)),
         ("The points (2, -2) and (10, 4) are apart.\n\n(9, 6)\nBecause.", (9.0, 6.0)),
         ("The points (2, 3) and (10, 4) are apart.", "no_scores"),
+        ("From (2, 3) to (10, 4).\nThe output tuple is (10, 1). Assistant 1 is better.", (10, 1)),
+        ("In short, the scores are (1, 5) for Assistant 1 and 2.", (1.0, 5.0)),
         ("Assistant 1:\n7 steps.\nAssistant 2:\n3 steps.", "no_scores"),
         ("Assistant 1: 7", "no_scores"),
         ("8 9 7\nThree.", "no_scores"),

@@ -68,7 +68,11 @@ PROMPTS = {"coding": CODING, "math": MATHS}
 LOWEST, HIGHEST = 0.0, 10.0
 _NUMBER = r"(\d+(?:\.\d+)?)"
 _PAIR = re.compile(rf"{_NUMBER}(?: |, ?){_NUMBER}")
-_TUPLE = re.compile(rf"^[ \t]*\({_NUMBER},[ \t]*{_NUMBER}\)[ \t\r]*$", re.MULTILINE)
+# On a line of its own or behind the word for it: a pair of coordinates is no pair of scores.
+_TUPLE = re.compile(
+    rf"(?:^[ \t]*|\b(?:output|tuple|scores?)\b[^\n(]*)\({_NUMBER},[ \t]*{_NUMBER}\)",
+    re.MULTILINE | re.IGNORECASE,
+)
 _EACH = [re.compile(rf"Assistant {n}:[ \t]*{_NUMBER}(?:/10)?(?![\w.])") for n in (1, 2)]
 
 
@@ -89,8 +93,9 @@ def read_scores(reply: str) -> Scores | str:
 
     They are the first line where it is two numbers (`parse_score` of the published
     `eval_gpt_review.py`). A review that reasons first, as the maths prompt asks for, states them
-    at its end: as the last tuple on a line of its own, else as the last "Assistant 1: 10/10" and
-    "Assistant 2: 4/10". The published scores of such reviews were read by hand.
+    at its end: as the last tuple on a line of its own or called output, tuple or scores, else as
+    the last "Assistant 1: 10/10" and "Assistant 2: 4/10". The published scores of these reviews
+    were read by hand; two of the 39 are not those that their texts state.
     """
     found = _stated(reply)
     if found is None:
