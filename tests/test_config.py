@@ -31,6 +31,7 @@ GIVEN = {
     "dataset=hub": ["dataset.hub_id=nobody/nothing"],
     "dataset=jsonl": ["dataset.path=nowhere.jsonl"],
     "dataset=tuna_release": ["dataset.path=nowhere.json"],
+    "evaluation=ifeval": ["evaluation.path=nowhere.jsonl"],
     "evaluation=open_ended": ["evaluation.path=nowhere.jsonl"],
     "evaluation=vicuna": [
         "evaluation.path=nowhere.jsonl",
