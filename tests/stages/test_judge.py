@@ -1,5 +1,6 @@
 """Judging an evaluation: what is compared with what, what is kept, and going on after a kill."""
 
+import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -7,13 +8,16 @@ from typing import Any
 import pytest
 
 from tests.rankers.conftest import Scripted
-from tuna_exp.errors import ConfigError
+from tuna_exp.errors import ConfigError, RefusalError
+from tuna_exp.evaluation.open_ended.benchmark import OpenEndedBenchmark
 from tuna_exp.evaluation.open_ended.judging import AnswerJudge, Comparison
 from tuna_exp.llms.decoding import Decoding
+from tuna_exp.models.student import Student
 from tuna_exp.plan import Workspace
-from tuna_exp.records import Instruction, Prediction, read_records, write_records
-from tuna_exp.stages.evaluate import PREDICTIONS
-from tuna_exp.stages.judge import COMPARISONS, OTHERS, OURS, judge
+from tuna_exp.records import Candidate, Instruction, Prediction, read_records, write_records
+from tuna_exp.stages.evaluate import PREDICTIONS, evaluate
+from tuna_exp.stages.judge import COMPARISONS, OTHERS, OURS, judge, require_verdicts
+from tuna_exp.store import Artifact
 from tuna_exp.unfinished import Notebook
 
 MakeWork = Callable[..., Workspace]
@@ -94,3 +98,45 @@ def test_nothing_to_compare_with_is_told(make_work: MakeWork, tmp_path: Path) ->
     ours = evaluation(tmp_path / "ours", ["a"] * 4)
     with pytest.raises(ConfigError, match="none of the 4 prompts.*Cure: evaluation.reference"):
         judge(judging(Scripted(longer)), make_work("work", **{OURS: ours}))
+
+
+def test_too_many_replies_without_a_verdict_are_told(make_work: MakeWork, tmp_path: Path) -> None:
+    """1 of 4 pairs: a share of 0.25 is let through, one of 0.2 is not."""
+    ours = evaluation(tmp_path / "ours", ["ccc", "a", "bb", "?"], reference="bb")
+    work = make_work("work", **{OURS: ours})
+    judge(judging(Scripted(longer)), work)
+    made = Artifact(work.folder, {"facts": Notebook(work.folder).facts()})
+    require_verdicts(0.25, made)
+    with pytest.raises(RefusalError, match="1 of 4 pairs.*no_verdict: 1.*'q3': 'Who knows'.*Cure"):
+        require_verdicts(0.2, made)
+
+
+def test_a_real_model_answers_prompts_and_judges_them(
+    student: Student, make_work: MakeWork, tmp_path: Path
+) -> None:
+    """The tiny model is student and judge; it judges by its first token, in both orders."""
+    rows = [{"prompt": f"Say {word}.", "kind": "short"} for word in ("tuna", "net", "boat")]
+    path = tmp_path / "prompts.jsonl"
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    used = AnswerJudge(student.llm(), "verdict", "auto", DECODING, 2, "both", 0)
+    fields = {"id": None, "instruction": "prompt", "category": "kind"}
+    prompts: Any = OpenEndedBenchmark("qa", str(path), fields, None, used, DECODING, 2)
+    answered = make_work("answered")
+    evaluate(student.llm(), prompts, answered)
+    texts = [p.text for p in read_records(answered.folder / PREDICTIONS, Prediction)]
+    others = evaluation_of(prompts, tmp_path / "others", [text + " More." for text in texts])
+    work = make_work("work", **{OURS: answered.folder, OTHERS: others})
+    judge(used, work)
+    compared = list(read_records(work.folder / COMPARISONS, Comparison))
+    assert [len(one.judgements) for one in compared] == [2, 2, 2]
+    assert all(one.preference is not None and one.instruction.kind == "short" for one in compared)
+
+
+def evaluation_of(prompts: OpenEndedBenchmark, folder: Path, texts: Sequence[str]) -> Path:
+    folder.mkdir()
+    made = [
+        prompts.score(item, Candidate(text=text))
+        for item, text in zip(prompts.items(), texts, strict=True)
+    ]
+    write_records(folder / PREDICTIONS, made)
+    return folder

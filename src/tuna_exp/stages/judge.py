@@ -1,14 +1,14 @@
 """Judge: compare every answer of an evaluation with another one to the same prompt; keep replies.
 
 The other answers are those of a second evaluation where there is one, else the references that the
-prompts came with. Left out: whether too many replies could not be read. That is asked of the
-finished artifact (its facts hold the refusals by kind), so that no judge is paid twice.
+prompts came with. Whether too many replies could not be read is asked of the finished artifact, as
+of a ranking. Left out: asking again about a pair whose replies could not be read.
 """
 
 from collections.abc import Sequence
 
 from tuna_exp.comparison.reliability import measure
-from tuna_exp.errors import ConfigError
+from tuna_exp.errors import ConfigError, RefusalError
 from tuna_exp.evaluation.open_ended.judging import AnswerJudge, AnswerPair, Comparison, paired
 from tuna_exp.evaluation.open_ended.win_rates import comparison_figures, tally
 from tuna_exp.plan import Workspace
@@ -17,6 +17,7 @@ from tuna_exp.records import Prediction, read_records, write_records
 from tuna_exp.stages.evaluate import PREDICTIONS
 from tuna_exp.stages.journal import Journal
 from tuna_exp.stages.rank import BOOTSTRAP, main_figures
+from tuna_exp.store import Artifact
 
 COMPARISONS = "comparisons.jsonl"
 # Names of the inputs: the evaluation that is judged, and the one it is compared with.
@@ -43,6 +44,24 @@ def judge(judging: AnswerJudge, work: Workspace) -> None:
     scored = [one for c, p in judged if (one := c.prediction(p.tokens)) is not None]
     write_records(work.folder / PREDICTIONS, scored)
     _note(made, work)
+
+
+def require_verdicts(max_refused: float, judged: Artifact) -> None:
+    """Raise RefusalError where more than the share `max_refused` of the pairs got no verdict."""
+    facts = judged.facts
+    refused = sum(facts["refusals"].values())
+    if refused <= max_refused * facts["items"]:
+        return
+    path = judged.folder / COMPARISONS
+    first = next(c for c in read_records(path, Comparison) if c.preference is None)
+    kinds = ", ".join(f"{kind}: {n}" for kind, n in facts["refusals"].items())
+    raise RefusalError(
+        f"the judge gave no readable verdict on {refused} of {facts['items']} pairs ({kinds}); "
+        f"allowed is a share of {max_refused}. For example '{first.instruction.id}': "
+        f"{first.judgements[0].raw.strip()[:200]!r}. All raw replies: {path}. Cure: a stronger "
+        "judge, judging.answer=form|first_token with judging.scheme=verdict, or a higher "
+        "max_refused (which reuses these replies)."
+    )
 
 
 def _others(predictions: Sequence[Prediction], work: Workspace) -> dict[str, str]:

@@ -1,6 +1,7 @@
 """Judging pairs: orders, ties, refusals, the published reviews end to end, and bad settings."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from tuna_exp.evaluation.open_ended.vicuna import vicuna_question
 from tuna_exp.llms.decoding import Decoding
 from tuna_exp.llms.replay import ReplayLLM
 from tuna_exp.records import Instruction, Judgement, Prediction, read_records, write_records
+from tuna_exp.services.billing import ranking
 
 DECODING = Decoding(responses=1, temperature=0.0, top_p=1.0, top_k=0, max_new_tokens=8)
 PAIR = AnswerPair(Instruction(id="q", instruction="Do it."), "ours", "theirs")
@@ -127,6 +129,23 @@ def test_comparisons_are_kept_as_records_and_measure_the_judge(
     assert scored is not None and (scored.passed, scored.score, scored.tokens) == (True, 1.0, 5)
 
 
+def test_what_it_costs_is_billed_per_order(make_pair: MakePair) -> None:
+    """80 pairs in both orders are 160 questions, of two answers each; one order is 80."""
+
+    class Priced(Scripted):
+        def usd(self, read: float, generated: float) -> float:
+            return read + generated
+
+    asked = [Instruction(id=str(i), instruction="Do it.") for i in range(80)]
+    drawn = replace(DECODING, responses=2)
+    both, one = (
+        ranking(judge(Priced(longer), presentation=how), asked, drawn, len(asked))
+        for how in ("both", "drawn")
+    )
+    assert (both.requests, one.requests) == (160, 80)
+    assert both.usd == 2 * one.usd > 0 and both.bound > both.usd
+
+
 def test_settings_that_cannot_work_are_refused() -> None:
     with pytest.raises(ConfigError, match="judging.scheme='x'.*Cure"):
         judge(Scripted(longer), "x").check()
@@ -134,6 +153,8 @@ def test_settings_that_cannot_work_are_refused() -> None:
         judge(Scripted(longer), presentation="x").check()
     with pytest.raises(ConfigError, match="judging.answer=form with judging.scheme=vicuna"):
         judge(Scripted(longer, "forms"), "vicuna", answer="form").check()
+    with pytest.raises(ConfigError, match="judging.answer=form needs a judge.*Cure: judging"):
+        judge(Scripted(longer), answer="form").check()
     judge(Scripted(longer, "forms"), "vicuna").check()
 
 

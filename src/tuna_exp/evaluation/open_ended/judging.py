@@ -128,7 +128,8 @@ class AnswerJudge:
         self.seed = seed
         # Reviews in the Vicuna form are free text whatever else the judge can do.
         free = scheme == "vicuna" and answer == "auto"
-        self.asking = Judge(judge, "text" if free else answer, decoding, batch_size)
+        way: Answer = "text" if free else answer
+        self.asking = Judge(judge, way, decoding, batch_size, "judging")
 
     @property
     def batch_size(self) -> int:
@@ -170,9 +171,9 @@ class AnswerJudge:
             "seed": self.seed,
         }
 
-    def questions(self, pairs: int) -> int:
-        """Return how many questions the judge is asked at most about so many pairs."""
-        return pairs * (2 if self.presentation == "both" else 1)
+    def questions(self, responses: int) -> int:
+        """Return how many questions are asked about a pair: one for each order it is shown in."""
+        return 2 if self.presentation == "both" else 1
 
     def compare(self, pairs: Sequence[AnswerPair]) -> list[Comparison]:
         """Return a comparison for each pair, in their order."""

@@ -101,7 +101,8 @@ def length_controlled(judged: Sequence[Comparison], bootstrap: Bootstrap) -> Int
     `metrics/glm_winrate.py`. Of that are left out the difficulty of an instruction, which they
     estimated once from their leaderboard for their 805 prompts, the copies of their baseline made
     shorter and longer, and their choice of an L1 penalty by cross-validation: φ has a normal prior
-    of variance `LENGTH_VARIANCE` instead and θ none. So values are not those of their leaderboard.
+    of variance `LENGTH_VARIANCE` instead and θ none. So values are not those of their leaderboard,
+    and where one side is nearly always longer they are an extrapolation that moves far.
 
     The interval is that of θ by the sandwich variance A⁻¹BA⁻¹ (White 1982), taken through the
     logistic. Where all preferences are equal or no lengths differ it is the plain win rate.
