@@ -185,14 +185,20 @@ class PairwiseRanker(JudgedRanker):
 
     def _question(self, match: Match, pair: Pair) -> Question:
         shown = (match.texts[pair[0]], match.texts[pair[1]])
-        words = TASK.format(instruction=match.instruction.text, a=shown[0], b=shown[1])
-        way = self.asking.way
-        name = f"judge/{match.instruction.id}/{pair[0]}-{pair[1]}"
-        task = Instruction(id=name, instruction=words + PROMPTS[way])
-        if way == "first_token":
-            return Question(shown, task, begun=ANSWER_BEGINS, options=OPTIONS, weigh=most_probable)
-        form = PAIR_FORM if way == "form" else None
-        return Question(shown, task, read_formed if form else read_words, form)
+        name = f"{match.instruction.id}/{pair[0]}-{pair[1]}"
+        return pair_question(match.instruction, shown, name, self.asking.way)
+
+
+def pair_question(
+    instruction: Instruction, shown: tuple[str, str], name: str, way: Answer
+) -> Question:
+    """Return the question which of two responses is better; `way` is how the judge answers."""
+    words = TASK.format(instruction=instruction.text, a=shown[0], b=shown[1])
+    task = Instruction(id=f"judge/{name}", instruction=words + PROMPTS[way])
+    if way == "first_token":
+        return Question(shown, task, begun=ANSWER_BEGINS, options=OPTIONS, weigh=most_probable)
+    form = PAIR_FORM if way == "form" else None
+    return Question(shown, task, read_formed if form else read_words, form)
 
 
 def compare_all(count: int) -> Comparing:
