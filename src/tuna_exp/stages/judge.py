@@ -73,7 +73,7 @@ def _others(predictions: Sequence[Prediction], work: Workspace) -> dict[str, str
     if not answers:
         raise ConfigError(
             f"none of the {len(known)} prompts has another model's answer to be judged beside "
-            "(evaluation.reference is null). Cure: evaluation.reference, or two methods to compare."
+            "(its reference is null). Cure: evaluation.NAME.reference, or two methods to compare."
         )
     return answers
 

@@ -74,7 +74,7 @@ class AnswersFile:
                     for k in self.where}  # fmt: skip
             raise DataError(
                 f"{self.path}: none of its {len(rows.values)} records has {dict(self.where)}; it "
-                f"has {seen}. Cure: evaluation.reference.where.<field>=<one of these>."
+                f"has {seen}. Cure: evaluation.NAME.reference.where.<field>=<one of these>."
             )
         kept = [rows.values[place] for place in places]
         return Rows(rows.source, kept, lambda index: rows.place(places[index]))
@@ -99,7 +99,7 @@ def check_roles(fields: Fields, roles: tuple[str, ...], key: str) -> None:
     unnamed = [role for role in roles if fields.get(role) is None]
     for role in (*unknown, *unnamed):
         raise ConfigError(
-            f"evaluation.{key}={dict(fields)}: {role} is {'no role' if role in unknown else 'null'}"
+            f"evaluation.NAME.{key}={dict(fields)}: {role} is {'no role' if role in unknown else 'null'}"
             f"; roles are {', '.join(roles)}, each needs the name of a field. "
-            f"Cure: evaluation.{key}.{(unnamed or roles)[0]}=<field of the file>."
+            f"Cure: evaluation.NAME.{key}.{(unnamed or roles)[0]}=<field of the file>."
         )
