@@ -31,6 +31,12 @@ GIVEN = {
     "dataset=hub": ["dataset.hub_id=nobody/nothing"],
     "dataset=jsonl": ["dataset.path=nowhere.jsonl"],
     "dataset=tuna_release": ["dataset.path=nowhere.json"],
+    "evaluation=ifeval": ["evaluation.ifeval.path=nowhere.jsonl"],
+    "evaluation=open_ended": ["evaluation.open_ended.path=nowhere.jsonl"],
+    "evaluation=vicuna": [
+        "evaluation.vicuna.path=nowhere.jsonl",
+        "evaluation.vicuna.reference.path=nowhere.jsonl",
+    ],
     "model=hub": ["model.name=nobody/nothing"],
     "teacher=replay": ["teacher.path=nowhere.jsonl"],
     "ranker=reference_embedding": ["ranker.encoder.name=nobody/nothing"],

@@ -137,6 +137,13 @@ def estimate_command(arguments: Sequence[str]) -> int:
     return estimate_main(arguments, SETTINGS)
 
 
+def export_command(arguments: Sequence[str]) -> int:
+    """Write a ranking or samples as JSON lines."""
+    from tuna_exp.export_command import main as export
+
+    return export(arguments)
+
+
 def ledger_command(arguments: Sequence[str]) -> int:
     """Tell what was asked of services and what it cost."""
     from tuna_exp.services.commands import ledger_main
@@ -191,6 +198,7 @@ COMMANDS: dict[str, Callable[[Sequence[str]], int]] = {
     "compare": compare_command,
     "doctor": doctor_command,
     "estimate": estimate_command,
+    "export": export_command,
     "evaluate": evaluate_command,
     "ledger": ledger_command,
     "study": study_command,

@@ -20,12 +20,13 @@ from rich.text import Text
 from tuna_exp.comparison.json_text import json_text
 from tuna_exp.comparison.statistics import Bootstrap
 from tuna_exp.datasets.mapping import MappedRow
+from tuna_exp.datasets.overlap import RUN_OF_WORDS
 from tuna_exp.datasets.verifiable import VerifiableDataset
 from tuna_exp.diagnosis.examine import Lengths, diagnose
 from tuna_exp.diagnosis.findings import Diagnosis, Finding
 from tuna_exp.diagnosis.lengths import counted_by, estimated
 from tuna_exp.diagnosis.loading import load
-from tuna_exp.diagnosis.overlap import RUN_OF_WORDS, build
+from tuna_exp.diagnosis.overlap import build
 from tuna_exp.errors import ConfigError, nearest
 from tuna_exp.models.formats import FORMATS
 
