@@ -57,6 +57,7 @@ def test_a_difference_is_paired_over_the_items_of_a_figure(
         ("sort/up", "score", 1.0, 2),
         ("sort", "score", 1.0, 2),
         ("held_out_kind", "score", 0.0, 2),
+        ("all (6 of 9 items)", "score", 0.5, 6),
         ("all", "product", 0.77, None),
         ("nowhere", "score", 0.5, None),
     ],
@@ -74,7 +75,7 @@ def test_what_a_figure_is_the_mean_of(
 def test_what_was_asked_otherwise_is_left_out_with_the_reason(
     answer: Callable[..., Answered], bootstrap: Bootstrap
 ) -> None:
-    """Another seed is another benchmark; batches and room for an answer are not."""
+    """Another seed is another benchmark; batches and what is counted in tokens are not."""
     made = benchmark_result(
         "mine",
         [
@@ -82,18 +83,20 @@ def test_what_was_asked_otherwise_is_left_out_with_the_reason(
             answer("fewer", [0.0] * 6),
             answer("other", [0.0] * 12, seed=2),
             answer("longer", [0.0] * 12, max_new_tokens=9, batch_size=1),
+            answer("cut", [0.0] * 12, source_limit={"tokens": 8}),
             replace(answer("level", [0.0] * 12), at=Bootstrap(0.9, 100, 0)),
         ],
         "sft",
         bootstrap,
     )
-    assert made.methods == ("sft", "longer", "level")
+    assert made.methods == ("sft", "longer", "cut", "level")
     assert made.remarks == (
         "fewer is left out of mine: it was asked 6 of 12 items, sft 12 of 12 items (the items "
         "differ).",
         "other is left out of mine: it was asked 12 of 12 items, sft 12 of 12 items (seed 2, not "
         "absent).",
-        "longer answered mine in at most 9 tokens, sft in 5.",
+        "longer was asked mine with another max_new_tokens than sft (9, not 5).",
+        "cut was asked mine with another source_limit than sft.",
         "The figures of level on mine have 90 % intervals.",
     )
 
@@ -126,6 +129,16 @@ def test_the_tracker_has_figures_under_the_name_of_their_benchmark(two: Comparis
     said = summary(two, "tuna_p")
     assert said["mine/accuracy"] == pytest.approx(2 / 3) and said["mine/product"] == 12.5
     assert (said["first/items"], said["first/of"]) == (30, 1200)
+
+
+def test_what_is_missing_of_a_benchmark_stands_beside_its_figures(two: Comparison) -> None:
+    """A benchmark that is not whole says so in its group, not all; it is known by that one then."""
+    whole, part = two.benchmarks
+    rows = tuple(replace(row, group="all (1 of 2 tasks)") for row in part.rows)
+    marked = replace(two, benchmarks=(whole, replace(part, rows=rows)))
+    title = "mine, 30 items, all (1 of 2 tasks) (brackets: 95 % interval)"
+    assert title in table.to_markdown(marked)
+    assert summary(marked, "tuna_p")["mine/product, all (1 of 2 tasks)"] == 12.5
 
 
 def test_one_model_alone_is_told_by_its_figures(two: Comparison) -> None:

@@ -238,7 +238,7 @@ def test_what_is_not_comparable_is_left_out_and_told(
     assert content["benchmarks"][0]["remarks"] == [
         "tuna_p is left out of verifiable: it was asked 6 of 12 items, sft 12 of 12 items "
         "(subset.limit 6, not absent).",
-        "base answered verifiable in at most 9 tokens, sft in None.",
+        "base was asked verifiable with another max_new_tokens than sft (9, not None).",
         "tuna_c has no evaluation on verifiable.",
     ]
     assert "sft has no evaluation on other: there are no differences to it." in content["notes"]

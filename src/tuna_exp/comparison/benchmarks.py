@@ -16,8 +16,10 @@ from tuna_exp.records import Instruction, Prediction
 
 ALL = "all"
 _SAME = 1e-9
-# What may differ between evaluations that are compared: it changes no question and no mark.
-_FREE = frozenset({"batch_size", "max_new_tokens"})
+# What may differ between evaluations that are compared, and what of it is told: how a model is
+# asked, by its own tokens, not what for.
+_UNTOLD = frozenset({"batch_size"})
+_TOLD = ("max_new_tokens", "source_limit")
 
 
 @dataclass(frozen=True)
@@ -75,9 +77,20 @@ class BenchmarkResult:
         """Those that are compared on it."""
         return tuple(dict.fromkeys(row.method for row in self.rows))
 
-    def rows_of(self, group: str) -> tuple[FigureRow, ...]:
-        """The figures over one group of items."""
-        return tuple(row for row in self.rows if row.group == group)
+    @property
+    def overall(self) -> str:
+        """The group of the figure that it is known by: all, perhaps with what is missing of it."""
+        return self.rows[0].group if self.rows else ALL
+
+    @property
+    def mark(self) -> str:
+        """What stands beside the name of a figure over all items: "" where nothing is missing."""
+        return "" if self.overall == ALL else f", {self.overall}"
+
+    @property
+    def overall_rows(self) -> tuple[FigureRow, ...]:
+        """The figures over all items."""
+        return tuple(row for row in self.rows if row.group == self.overall)
 
 
 def benchmark_result(
@@ -124,7 +137,8 @@ def values_behind(figure: Figure, predictions: Sequence[Prediction]) -> list[Pre
     None where it is the mean neither of their scores nor of their passes: a product, a score over
     pairs of items, or one from elsewhere.
     """
-    chosen = [p for p in predictions if figure.group in _groups(p.instruction)]
+    group = figure.group.partition(" (")[0]  # without what is missing of it
+    chosen = [p for p in predictions if group in _groups(p.instruction)]
     passes = [p.model_copy(update={"score": float(p.passed)}) for p in chosen]
     for some in (chosen, passes):
         if some and abs(sum(p.score for p in some) / len(some) - figure.interval.value) < _SAME:
@@ -162,21 +176,24 @@ def _difference(
 
 
 def _decisive(settings: Mapping[str, Any]) -> dict[str, Any]:
-    return flat({key: value for key, value in settings.items() if key not in _FREE})
+    return flat({key: value for key, value in settings.items() if key not in (*_UNTOLD, *_TOLD)})
 
 
-def _asked(one: Answered) -> dict[str, Instruction]:
-    return {p.instruction.id: p.instruction for p in one.predictions}
+def _asked(one: Answered) -> set[tuple[str, str, str | None]]:
+    """Return what tells items apart; the text of a prompt may be cut by a model's own tokens."""
+    items = (p.instruction for p in one.predictions)
+    return {(item.id, item.kind, item.reference) for item in items}
 
 
 def _remarks(name: str, one: Answered, first: Answered, bootstrap: Bootstrap) -> list[str]:
     told = []
-    key = "max_new_tokens"
-    ours, theirs = one.settings.get(key), first.settings.get(key)
-    if ours != theirs:
-        told.append(
-            f"{one.method} answered {name} in at most {ours} tokens, {first.method} in {theirs}."
-        )
+    for key in _TOLD:
+        ours, theirs = one.settings.get(key), first.settings.get(key)
+        if ours != theirs:
+            values = "" if isinstance(ours or theirs, Mapping) else f" ({ours}, not {theirs})"
+            told.append(
+                f"{one.method} was asked {name} with another {key} than {first.method}{values}."
+            )
     if not math.isclose(one.at.confidence, bootstrap.confidence):
         told.append(
             f"The figures of {one.method} on {name} have {100 * one.at.confidence:g} % intervals."

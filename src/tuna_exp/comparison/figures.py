@@ -5,7 +5,7 @@ import io
 import math
 
 from tuna_exp.comparison import wording
-from tuna_exp.comparison.benchmarks import ALL, BenchmarkResult, FigureRow
+from tuna_exp.comparison.benchmarks import BenchmarkResult, FigureRow
 from tuna_exp.comparison.results import Comparison
 
 # What the table of methods shows already of the benchmark that they are compared by.
@@ -34,13 +34,14 @@ def shown_apart(comparison: Comparison) -> list[BenchmarkResult]:
     return [
         one
         for place, one in enumerate(comparison.benchmarks)
-        if place or {row.metric for row in one.rows_of(ALL)} - _SHOWN
+        if place or {row.metric for row in one.overall_rows} - _SHOWN
     ]
 
 
 def title(comparison: Comparison, result: BenchmarkResult) -> str:
     """What a table of figures is of, with the mark of a subset."""
-    return f"{result.name}, {result.size} (brackets: {wording.level(comparison)} interval)"
+    brackets = f"(brackets: {wording.level(comparison)} interval)"
+    return f"{result.name}, {result.size}{result.mark} {brackets}"
 
 
 def alone(comparison: Comparison) -> bool:
@@ -53,7 +54,7 @@ def alone_rows(result: BenchmarkResult) -> list[list[str]]:
 
     All of them are in figures.csv.
     """
-    rows = result.rows if len(result.rows) <= _SCREEN else result.rows_of(ALL)
+    rows = result.rows if len(result.rows) <= _SCREEN else result.overall_rows
     cells = [[row.group, row.metric, wording.figure(row.interval)] for row in rows]
     return [["over", "figure", "value %"], *cells]
 
@@ -61,7 +62,7 @@ def alone_rows(result: BenchmarkResult) -> list[list[str]]:
 def overall_rows(result: BenchmarkResult) -> list[list[str]]:
     """Head and rows of the figures over all items."""
     head = ["method", "figure", "value %", f"points on {result.baseline or '–'}", "verdict"]
-    rows = [[row.method, row.metric, *_words(row, result)] for row in result.rows_of(ALL)]
+    rows = [[row.method, row.metric, *_words(row, result)] for row in result.overall_rows]
     return [head, *rows]
 
 

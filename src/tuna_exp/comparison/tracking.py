@@ -68,8 +68,8 @@ def summary(comparison: Comparison, method: str) -> dict[str, object]:
             said |= {f"{prefix}{name}": value for name, value in flat(comparison, row).items()}
     for one in comparison.benchmarks:
         said |= {f"{one.name}/items": one.items, f"{one.name}/of": one.of}
-        own = [row for row in one.rows_of(ALL) if row.method == method]
-        said |= {f"{one.name}/{row.metric}": row.interval.value for row in own}
+        own = [row for row in one.overall_rows if row.method == method]
+        said |= {f"{one.name}/{row.metric}{one.mark}": row.interval.value for row in own}
     return {
         name: value
         for name, value in said.items()

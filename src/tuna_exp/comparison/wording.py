@@ -115,7 +115,10 @@ def headline(comparison: Comparison) -> str:
 def _alone(comparison: Comparison) -> str:
     """One model: the figure that each benchmark is known by."""
     firsts = [(one, one.rows[0]) for one in comparison.benchmarks if one.rows]
-    told = [f"{one.name} {row.metric} {figure(row.interval)} ({one.size})" for one, row in firsts]
+    told = [
+        f"{one.name} {row.metric} {figure(row.interval)} ({one.size}{one.mark})"
+        for one, row in firsts
+    ]
     return f"{comparison.baseline}: {'; '.join(told)}."
 
 

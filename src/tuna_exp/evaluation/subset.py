@@ -45,10 +45,7 @@ class Subset:
 
     def digest(self) -> dict[str, object]:
         """Return what decides items and scores; a limit that leaves all items decides nothing."""
-        whole = self.benchmark.digest()
-        if self.limit is None or self.limit >= self.of:
-            return whole
-        return {**whole, "subset": {"limit": self.limit, "seed": SEED, "version": VERSION}}
+        return dict(self._digest)
 
     def items(self) -> list[Instruction]:
         """Return the chosen items, in the benchmark's order."""
@@ -65,6 +62,13 @@ class Subset:
     def figures(self, predictions: Sequence[Prediction], bootstrap: Bootstrap) -> list[Figure]:
         """Return the benchmark's figures over the predictions there are."""
         return self.benchmark.figures(predictions, bootstrap)
+
+    @cached_property
+    def _digest(self) -> dict[str, object]:
+        whole = self.benchmark.digest()
+        if self.limit is None or self.limit >= self.of:
+            return whole
+        return {**whole, "subset": {"limit": self.limit, "seed": SEED, "version": VERSION}}
 
     @cached_property
     def _chosen(self) -> list[Instruction]:
