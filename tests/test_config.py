@@ -31,6 +31,7 @@ GIVEN = {
     "dataset=hub": ["dataset.hub_id=nobody/nothing"],
     "dataset=jsonl": ["dataset.path=nowhere.jsonl"],
     "dataset=tuna_release": ["dataset.path=nowhere.json"],
+    "evaluation=lmentry": ["evaluation.path=nowhere.tar.gz"],
     "model=hub": ["model.name=nobody/nothing"],
     "teacher=replay": ["teacher.path=nowhere.jsonl"],
     "ranker=reference_embedding": ["ranker.encoder.name=nobody/nothing"],

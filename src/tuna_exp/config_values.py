@@ -67,6 +67,8 @@ RULES: Mapping[str, Any] = {
     "VerifiableDataset.split": Literal["train", "held_out"],
     "limit": Positive | None,
     "count": Positive,
+    "per_template": Positive | None,
+    "cut": bool,
     "kinds": Annotated[list[Words], Field(min_length=1)] | None,
     "fields.*": Words | None,
     "dataset.layout": Releases,

@@ -26,6 +26,9 @@ from tuna_exp.evaluation.lmentry.statements import (
 _LETTERS = re.compile(r"\b[a-z]+\b")
 # A valid word has two characters or is "a" or "i"; what comes after the second is taken by `.*`.
 _VALID = r"(?:a|i|\w\w)"
+# A gap, then a valid word: after the whole gap, or where the gap has two letters beyond a-z, the
+# last of them. The published `gap+valid` accepts the same, but tries each place in the gap.
+_THEN_VALID = rf"(?:{NOT_ALNUM}++{_VALID}|(?>{NOT_ALNUM}+(?=[^\Wa-zA-Z0-9_]\w))\w\w)"
 _LEAD = f"(?:the word )?{QUOTES}"
 _WORD = rf"{_LEAD}\b{reference('word')}\b"
 
@@ -72,7 +75,7 @@ def _sentence(word: str, text: str, simple: Statements, stated: Statements) -> V
 
 @cache
 def _starting() -> tuple[Statements, Statements]:
-    sentence = rf"{NOT_ALNUM}*+{_WORD}{NOT_ALNUM}+{_VALID}.*"
+    sentence = rf"{NOT_ALNUM}*+{_WORD}{_THEN_VALID}.*"
     prefixes = _prefixes("that starts with <W>", "starting with <W>", "whose first word is <W>")
     suffixes = [
         "starts with <W>",
