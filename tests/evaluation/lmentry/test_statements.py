@@ -36,11 +36,10 @@ for _task in ("more_letters", "less_letters"):
     METADATA[_task] = {**METADATA[_task], "answer": "more", "distractor": "kites"}
 
 # Words of which statements are made, so that random texts come near to them.
-_PIECES = st.sampled_from(
-    "the word letter sentence number kite book bright river more kites longer e is answer first "
-    "comes after before rhymes with and 325 41 three hundred of yes no fruit most related to "
-    "coat shoe sock hat starts ends \" ' . , : - _ \n é ſ ı ٣ \0 \\ ( [ * a i".split(" ")
-)
+_WORDS = """the word letter sentence number kite book bright river more kites longer e is answer
+first comes after before rhymes with and 325 41 three hundred of yes no fruit most related to coat
+shoe sock hat starts ends a i " ' . , : - _ é ſ ı ٣ \\ ( [ *"""
+_PIECES = st.sampled_from([*_WORDS.split(), "\n", "\0", " "])
 _NEAR = st.lists(_PIECES, max_size=25).map(" ".join)
 
 

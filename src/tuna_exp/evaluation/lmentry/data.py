@@ -172,12 +172,9 @@ def _checked(name: str, key: str, metadata: Mapping[str, Any]) -> int:
 
 @cache
 def _metadata_of(task: str) -> type[BaseModel]:
-    fields = {**_NEEDS[task], "template_id": Annotated[int, Field(ge=0, lt=TEMPLATES)]}
-    return create_model(
-        f"{task} metadata",
-        __config__=ConfigDict(strict=True),
-        **{name: (kind, ...) for name, kind in fields.items()},
-    )
+    needs = {**_NEEDS[task], "template_id": Annotated[int, Field(ge=0, lt=TEMPLATES)]}
+    fields: dict[str, Any] = {name: (kind, ...) for name, kind in needs.items()}
+    return create_model(f"{task} metadata", __config__=ConfigDict(strict=True), **fields)
 
 
 def _from_folder(path: Path) -> Iterator[tuple[str, bytes]]:

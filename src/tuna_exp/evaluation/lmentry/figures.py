@@ -167,7 +167,8 @@ def _weighted_mean(part: Part, drawn: Array) -> Array:
     values = np.array(list(part.values())) / 100
     total = weights.sum(axis=0)
     sums = np.tensordot(values, weights, axes=1)
-    return np.where(total > 0, sums / np.maximum(total, 1), values.mean())
+    means: Array = np.where(total > 0, sums / np.maximum(total, 1), values.mean())
+    return means
 
 
 def _over_tasks(value: Callable[[Array], Array], bootstrap: Bootstrap) -> Interval:
