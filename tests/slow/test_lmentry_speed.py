@@ -31,7 +31,7 @@ def reference_like(number: int, item: Instruction) -> str:
 @pytest.mark.slow
 @pytest.mark.skipif(not FULL.is_file(), reason="LMentry's data is not at hand")
 def test_all_examples_are_scored_in_under_a_minute() -> None:
-    benchmark = LMentryBenchmark(str(FULL), None, False, max_new_tokens=48, batch_size=32)
+    benchmark = LMentryBenchmark("lmentry", str(FULL), None, False, 48, 32)
     items = benchmark.items()
     answers = [Candidate(text=reference_like(n, item)) for n, item in enumerate(items)]
     start = time.process_time()

@@ -13,7 +13,7 @@ from tuna_exp.records import Candidate, Check, Instruction, Prediction
 
 @pytest.fixture
 def benchmark(packed: Path) -> LMentryBenchmark:
-    return LMentryBenchmark(str(packed), None, False, max_new_tokens=16, batch_size=4)
+    return LMentryBenchmark("lmentry", str(packed), None, False, max_new_tokens=16, batch_size=4)
 
 
 @pytest.mark.parametrize(
@@ -32,9 +32,10 @@ def test_the_digest_does_not_change_with_the_place(
 
 
 def test_it_is_made_without_reading() -> None:
-    assert LMentryBenchmark("nowhere", None, False, 16, 4).name == "lmentry"
+    benchmark = LMentryBenchmark("mine", "nowhere", None, False, 16, 4)
+    assert benchmark.name == "mine"
     with pytest.raises(DataError, match="nowhere"):
-        LMentryBenchmark("nowhere", None, False, 16, 4).items()
+        benchmark.items()
 
 
 def test_it_is_answered_greedily_once(benchmark: LMentryBenchmark) -> None:

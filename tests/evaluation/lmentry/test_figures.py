@@ -136,11 +136,31 @@ def test_overall_intervals_are_over_tasks_and_hold_the_figure() -> None:
     assert made[1].interval.low < 0.88 < made[1].interval.high
 
 
-def test_without_a_subset_the_figures_of_the_tasks_stand_alone() -> None:
-    """A missing file makes no overall figure: never a silent zero."""
-    scored = {name: ALWAYS for name in FILES if name != "rhyming_word_orthographically_similar"}
-    made = figures_of(Results(scored), BOOTSTRAP)
-    assert len(made) == 40 and {f.metric for f in made} == {ACCURACY}
+def metrics(of: Results) -> list[str]:
+    return [f.metric for f in figures_of(of, BOOTSTRAP) if f.group == ALL]
+
+
+def without(name: str) -> Results:
+    return Results({other: ALWAYS for other in FILES if other != name})
+
+
+def test_without_a_subset_there_is_no_robustness_of_content() -> None:
+    """What is missing makes no figure: never a silent zero."""
+    made = metrics(without("rhyming_word_orthographically_similar"))
+    assert made == [ACCURACY, PARTS[0], PARTS[2], PARTS[3]]
+
+
+def test_without_a_core_task_there_is_what_does_not_need_it() -> None:
+    """last_word has templates and neighbours, but is in no other part."""
+    assert metrics(without("last_word")) == [PARTS[0], PARTS[1]]
+    assert len(figures_of(without("last_word"), BOOTSTRAP)) == 2 + 40
+
+
+def test_without_an_example_of_a_template_or_a_place_there_is_no_figure_of_it() -> None:
+    short = [example for example in ALWAYS if example.template != 2]
+    assert metrics(results(first_word=short)) == [ACCURACY, PARTS[0], PARTS[1], PARTS[3]]
+    one_place = [example for example in ALWAYS if example.argument_tuple == 0]
+    assert metrics(results(homophones=one_place)) == [ACCURACY, *PARTS[1:]]
 
 
 @given(st.lists(st.lists(st.integers(0, 1), min_size=3, max_size=3), min_size=2, max_size=6))

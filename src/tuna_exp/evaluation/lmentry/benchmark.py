@@ -5,7 +5,7 @@ authors ask not to do, and the share of sure scores.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 from tuna_exp.comparison.statistics import Bootstrap
@@ -31,17 +31,17 @@ class LMentryBenchmark:
     greedy, of at most `max_new_tokens`, `batch_size` at a time.
     """
 
+    name: str
     path: str
     per_template: int | None
     cut: bool
     max_new_tokens: int
     batch_size: int
-    name: str = field(init=False, default="lmentry")
 
     def digest(self) -> dict[str, object]:
         """Return what decides items and scores: the files' content, not where or how they lie."""
         return {
-            "benchmark": self.name,
+            "benchmark": "lmentry",
             "sha256": content_digest(self._files()),
             "per_template": self.per_template,
             "cut": self.cut,

@@ -1,12 +1,16 @@
 """Accuracy, robustness and the LMentry score, in percent and rounded where the original rounds.
 
 Left out: the share of sure scores, which enters none of them. Where an accuracy is over fewer
-examples than were published, it is over those that were scored.
+examples than were published, it is over those that were scored; over none it is NaN, as is what is
+made of it, and such a figure is left out. Of few examples a difference is mostly chance, so that
+robustness over a small subset comes out too low.
 """
 
+import math
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from itertools import combinations
 from statistics import fmean
 
@@ -64,11 +68,11 @@ class Results:
 
     def task_accuracy(self, name: str) -> float:
         """Percent right of a task file, to 2 decimals."""
-        return round(_share(self.scored[name]) * 100, 2)
+        return round(_share(self._of(name)) * 100, 2)
 
     def template_accuracies(self, name: str) -> list[float]:
         """Percent right under each template, to 1 decimal."""
-        examples = self.scored[name]
+        examples = self._of(name)
         return [
             round(_share([e for e in examples if e.template == template]) * 100, 1)
             for template in range(TEMPLATES)
@@ -76,7 +80,7 @@ class Results:
 
     def order_accuracies(self, name: str) -> list[float]:
         """Percent right where the first, where the second argument is the answer, to 2 decimals."""
-        examples = self.scored[name]
+        examples = self._of(name)
         return [
             round(_share([e for e in examples if e.answer_index == index]) * 100, 2)
             for index in (0, 1)
@@ -110,9 +114,14 @@ class Results:
         """Accuracy times robustness, percent."""
         return self.accuracy() * self.robustness() / 100
 
+    def _of(self, name: str) -> Sequence[Scored]:
+        return self.scored.get(name, ())
+
 
 def robust(accuracies: Sequence[float]) -> float:
-    """100 minus the largest difference between two of them, percent."""
+    """100 minus the largest difference between two of them, percent; NaN where one is NaN."""
+    if any(map(math.isnan, accuracies)):
+        return math.nan
     return 100 - max(abs(a - b) for a, b in combinations(accuracies, 2))
 
 
@@ -128,11 +137,11 @@ def figures_of(results: Results, bootstrap: Bootstrap) -> list[Figure]:
     """LMentry score, accuracy, robustness and its parts, then the accuracy of each task file.
 
     Overall intervals resample whole core tasks: they say how far the figure holds for tasks like
-    these. A task's own interval resamples its argument tuples, each with its templates. Figures in
-    which a missing task file would have a part are left out.
+    these. A task's own interval resamples its argument tuples, each with its templates. A figure
+    that needs a task file, a template or a place of the answer without an example is left out.
     """
-    overall = _overall(results, bootstrap) if results.scored.keys() == FILES.keys() else []
-    return [*overall, *(_task_figure(results, name, bootstrap) for name in results.scored)]
+    by_task = [_task_figure(results, name, bootstrap) for name in results.scored]
+    return [*_overall(results, bootstrap), *by_task]
 
 
 def _overall(results: Results, bootstrap: Bootstrap) -> list[Figure]:
@@ -145,16 +154,18 @@ def _overall(results: Results, bootstrap: Bootstrap) -> list[Figure]:
     def score(drawn: Array) -> Array:
         return _weighted_mean(accuracies, drawn) * robustness(drawn)
 
-    made = [
-        (SCORE, results.score(), _over_tasks(score, bootstrap)),
-        (ACCURACY, results.accuracy(), _mean_of(accuracies, bootstrap)),
-        (ROBUSTNESS, results.robustness(), _over_tasks(robustness, bootstrap)),
+    made: list[tuple[str, float, Callable[[], Interval]]] = [
+        (SCORE, results.score(), lambda: _over_tasks(score, bootstrap)),
+        (ACCURACY, results.accuracy(), lambda: _part_interval(accuracies, bootstrap)),
+        (ROBUSTNESS, results.robustness(), lambda: _over_tasks(robustness, bootstrap)),
     ]
     for name, part in zip(PARTS, parts, strict=True):
-        pairs = any(len(tasks) > 1 for tasks in part)
-        interval = _pairs_interval(part, bootstrap) if pairs else _mean_of(part, bootstrap)
-        made.append((name, fmean(part.values()), interval))
-    return [Figure(name, ALL, replace(i, value=value / 100)) for name, value, i in made]
+        made.append((name, fmean(part.values()), partial(_part_interval, part, bootstrap)))
+    return [
+        Figure(name, ALL, replace(interval(), value=value / 100))
+        for name, value, interval in made
+        if not math.isnan(value)
+    ]
 
 
 def _weighted_mean(part: Part, drawn: Array) -> Array:
@@ -175,11 +186,9 @@ def _over_tasks(value: Callable[[Array], Array], bootstrap: Bootstrap) -> Interv
     return sums_interval(np.eye(len(CORE)), value, (0.0, 1.0), bootstrap)
 
 
-def _pairs_interval(part: Part, bootstrap: Bootstrap) -> Interval:
-    return _over_tasks(lambda drawn: _weighted_mean(part, drawn), bootstrap)
-
-
-def _mean_of(part: Part, bootstrap: Bootstrap) -> Interval:
+def _part_interval(part: Part, bootstrap: Bootstrap) -> Interval:
+    if any(len(tasks) > 1 for tasks in part):
+        return _over_tasks(lambda drawn: _weighted_mean(part, drawn), bootstrap)
     return mean_interval([value / 100 for value in part.values()], (0.0, 1.0), bootstrap)
 
 
@@ -206,4 +215,6 @@ def _scored(prediction: Prediction) -> Scored:
 
 
 def _share(examples: Sequence[Scored]) -> float:
-    return sum(example.score for example in examples) / len(examples) if examples else 0.0
+    if not examples:
+        return math.nan
+    return sum(example.score for example in examples) / len(examples)
