@@ -13,7 +13,7 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
-KEPT = ("table.md", "table.csv", "comparison.json")
+KEPT = ("table.md", "table.csv", "figures.csv", "comparison.json")
 
 
 def record(run: Path, name: str) -> None:

@@ -8,6 +8,8 @@ import pytest
 import torch
 from hypothesis import settings
 
+from tests.services.loopback import Loopback, running
+
 os.environ["WANDB_MODE"] = "offline"
 os.environ["WANDB_SILENT"] = "true"
 os.environ["HF_HUB_OFFLINE"] = "1"
@@ -15,6 +17,20 @@ os.environ["HF_HUB_OFFLINE"] = "1"
 torch.set_num_threads(1)
 settings.register_profile("shared", deadline=None, max_examples=40)
 settings.load_profile("shared")
+
+
+@pytest.fixture(scope="session")
+def loopback() -> Iterator[Loopback]:
+    """A server of both vendors' protocols, started once."""
+    with running() as server:
+        yield server
+
+
+@pytest.fixture
+def server(loopback: Loopback) -> Loopback:
+    """That server, as at its start."""
+    loopback.reset()
+    return loopback
 
 
 @pytest.fixture(scope="session")

@@ -60,7 +60,7 @@ BAD = {
     "sampling.decoding.tempreature=1": "Did you mean 'sampling.decoding.temperature'?",
     "objective.mle_onn=best": "Did you mean 'objective.mle_on'?",
     "top_p=0.5": r"Did you mean '(sampling|ranker).decoding.top_p'",
-    "foo.bar=3": r"'foo.bar' is not a key or a group. Groups: batching.*\+foo.bar=",
+    "foo.bar=3": r"'foo.bar' is not a key or a group. Groups: account, batching.*\+foo.bar=",
     "lora.rank=3": "is a key of lora=lora, which is not chosen. Cure: choose it",
     "+dataset.count=3": "there is such a key already. Cure: leave out the +",
     "+model=tiny": "chosen already. Cure: leave out the +",
@@ -265,13 +265,14 @@ for line in sys.stdin.read().splitlines():
 def test_help_and_bad_input_import_nothing_heavy(tmp_path: Path) -> None:
     lines = ["--help", "model=tny", "seed=x", "dataset.cuont=3", "compare runs=nowhere"]
     lines += ["dataset=jsonl dataset.path=nowhere", "artifacts list"]
+    lines += ["evaluate model=tny", "evaluate subject=x", "evaluate --help"]
     lines += ["study export nowhere --out o", "study import nowhere ann.json"]
     done = subprocess.run(
         [sys.executable, "-c", LIGHT], input="\n".join(lines), capture_output=True, text=True,
         cwd=tmp_path, timeout=60,
     )  # fmt: skip
     told = [line for line in done.stdout.splitlines() if line.startswith("status")]
-    assert told == [f"status {code} []" for code in (0, 2, 2, 2, 2, 2, 0, 2, 2)], done
+    assert told == [f"status {code} []" for code in (0, 2, 2, 2, 2, 2, 0, 2, 2, 0, 2, 2)], done
 
 
 def test_the_module_is_the_command(tmp_path: Path) -> None:
@@ -283,7 +284,13 @@ def test_the_module_is_the_command(tmp_path: Path) -> None:
 
 def test_ctrl_c_is_told_in_words(tmp_path: Path) -> None:
     """Once the first step has started, whatever it is doing."""
-    command = [sys.executable, "-m", "tuna_exp", "experiment=tiny", "evaluation.count=2000"]
+    command = [
+        sys.executable,
+        "-m",
+        "tuna_exp",
+        "experiment=tiny",
+        "evaluation.verifiable.count=2000",
+    ]
     child = subprocess.Popen(
         command, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=tmp_path,
         env={**os.environ, "TUNA_EXP_CACHE": str(tmp_path / "cache"), "OMP_NUM_THREADS": "1"},

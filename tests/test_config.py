@@ -31,7 +31,13 @@ GIVEN = {
     "dataset=hub": ["dataset.hub_id=nobody/nothing"],
     "dataset=jsonl": ["dataset.path=nowhere.jsonl"],
     "dataset=tuna_release": ["dataset.path=nowhere.json"],
-    "evaluation=lmentry": ["evaluation.path=nowhere.tar.gz"],
+    "evaluation=lmentry": ["evaluation.lmentry.path=nowhere.tar.gz"],
+    "evaluation=ifeval": ["evaluation.ifeval.path=nowhere.jsonl"],
+    "evaluation=open_ended": ["evaluation.open_ended.path=nowhere.jsonl"],
+    "evaluation=vicuna": [
+        "evaluation.vicuna.path=nowhere.jsonl",
+        "evaluation.vicuna.reference.path=nowhere.jsonl",
+    ],
     "model=hub": ["model.name=nobody/nothing"],
     "teacher=replay": ["teacher.path=nowhere.jsonl"],
     "ranker=reference_embedding": ["ranker.encoder.name=nobody/nothing"],
@@ -66,11 +72,11 @@ def test_every_option_composes_and_is_accepted(option: str) -> None:
     config = composed(option, *GIVEN.get(option, []))
     check_config(config, SETTINGS)
     # Partial parts resolve their class; loggers and the trainer are made below.
-    parts = (
-        config[group].values() if group in ("method", "logger", "callbacks") else [config[group]]
-    )
+    named = group in ("method", "logger", "callbacks", "evaluation")
+    parts = config[group].values() if named else [config[group]]
     for part in parts:
-        instantiate(part, _convert_="all")
+        if OmegaConf.is_config(part):  # and no number of evaluation's own
+            instantiate(part, _convert_="all")
 
 
 @pytest.mark.parametrize("name", EXPERIMENTS)
@@ -163,3 +169,14 @@ def test_rankers_of_rankers_stand_wherever_a_ranker_does() -> None:
 def test_methods_are_chosen_by_list() -> None:
     assert list(composed("method=[sft,tuna_c]").method) == ["sft", "tuna_c"]
     assert list(composed("method=ablation").method) == ["sft", "tuna_p", "tuna_c", "tuna"]
+
+
+def test_benchmarks_are_chosen_by_list_and_limited_together() -> None:
+    for chosen in ("verifiable", "[verifiable]"):
+        config = composed(f"evaluation={chosen}", "evaluation.limit=5")
+        check_config(config, SETTINGS)
+        assert sorted(config.evaluation) == ["limit", "verifiable"]
+    with pytest.raises(ConfigError, match="evaluation names no benchmark"):
+        check_config(composed("evaluation=[]"), SETTINGS)
+    with pytest.raises(ConfigError, match="evaluation.limit=0: should be greater"):
+        check_config(composed("evaluation.limit=0"), SETTINGS)

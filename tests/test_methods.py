@@ -115,8 +115,12 @@ def test_a_comparison_holds_base_and_sft_beside_the_methods() -> None:
     final = lab().compare({"tuna": methods.tuna(lab())})
     assert list(final.settings["methods"]) == ["base", "sft", "tuna"]
     made = labels(list(final.inputs.values()))
-    assert made.count("train SFT") == made.count("evaluate SFT") == 1
-    assert {"evaluate base model", "measure random ranker", "measure judge ranker"} <= set(made)
+    assert made.count("train SFT") == made.count("evaluate SFT on verifiable") == 1
+    assert {
+        "evaluate base model on verifiable",
+        "measure random ranker",
+        "measure judge ranker",
+    } <= set(made)
 
 
 @pytest.fixture
@@ -176,7 +180,7 @@ FROM_SFT = EVERYTHING - {"tokenise instructions", *TEACHER[2:]}
         ("model.compile=true", set()),
         ("max_refused=0.5", set()),
         ("logger=none", set()),
-        ("evaluation.count=9", set()),
+        ("evaluation.verifiable.count=9", set()),
         ("comparison.resamples=1999", set()),
     ],
 )
@@ -203,13 +207,17 @@ def test_the_teacher_may_be_sampled_otherwise_than_the_student() -> None:
         ("model.source.seed=1", True),
         ("sampler.dtype=bfloat16", True),
         ("model.system_prompt=Hi", True),
-        ("evaluation.max_new_tokens=13", True),
+        ("evaluation.verifiable.max_new_tokens=13", True),
+        ("evaluation.limit=7", True),
+        ("evaluation.limit=24", False),  # all there are
+        ("comparison.confidence=0.9", True),
         ("lora=lora", False),
         ("ranking_loss.margin=0.2", False),
     ],
 )
 def test_what_changes_the_score_of_the_base_model(override: str, changed: bool) -> None:
-    assert (lab(override).evaluate(None).digest != lab().evaluate(None).digest) == changed
+    before, after = (made.evaluate(None)["verifiable"].digest for made in (lab(), lab(override)))
+    assert (before != after) == changed
 
 
 @pytest.mark.parametrize(
@@ -221,8 +229,8 @@ def test_what_changes_the_score_of_the_base_model(override: str, changed: bool) 
             "teacher samples at temperature 0",
         ),
         ("dataset.count=0", "instructions in the dataset: 0"),
-        ("evaluation.count=0", "evaluation.count: 0"),
-        ("evaluation.batch_size=0", "evaluation.batch_size: 0"),
+        ("evaluation.verifiable.count=0", "evaluation.verifiable.items: 0"),
+        ("evaluation.verifiable.batch_size=0", "evaluation.verifiable.batch_size: 0"),
         ("ranker=contextual ranker.answer=letters", "ranker.answer='letters'"),
         ("extra_rankers.judge.batch_size=0", "ranker.batch_size=0"),
     ],

@@ -16,12 +16,13 @@ import pytest
 
 from tuna_exp import cli
 from tuna_exp.errors import UserError
-from tuna_exp.runs import RUN_FILE, RunRecord, named_apart, read_runs
+from tuna_exp.runs import RUN_FILE, Model, RunRecord, Scored, named_apart, read_runs
 from tuna_exp.store import Artifact, Store
 
 SMALL = (
     "model=tiny", "logger=csv", "comparison.tracking=disabled", "comparison.resamples=100",
-    "evaluation.count=8", "evaluation.max_new_tokens=4", "batching.batch_size=4",
+    "evaluation.verifiable.count=8", "evaluation.verifiable.max_new_tokens=4",
+    "batching.batch_size=4",
     "sampling.decoding.max_new_tokens=6", "sampling.decoding.responses=2",
     "sampling.diversity=null", "hydra.run.dir=run", "hydra.sweep.dir=sweep",
 )  # fmt: skip
@@ -40,8 +41,10 @@ def tuna_exp(
     monkeypatch.setattr("absl.logging.PythonHandler.close", logging.Handler.close)
 
     def call(*arguments: str) -> int | str | None:
-        small = () if arguments[0] == "compare" else SMALL
-        monkeypatch.setattr(sys, "argv", ["tuna-exp", *small, *arguments])
+        command = arguments[:1] if arguments[0] in cli.COMMANDS else ()
+        small = () if command == ("compare",) else SMALL
+        rest = arguments[len(command) :]
+        monkeypatch.setattr(sys, "argv", ["tuna-exp", *command, *small, *rest])
         with pytest.raises(SystemExit) as stopped:
             cli.main()
         return stopped.value.code
@@ -96,7 +99,7 @@ def test_nothing_but_our_display_is_on_the_screen(tmp_path: Path, tiny_folder: P
 def assert_nobody_wrote_after_the_commit(root: Path) -> None:
     """A tracker that is closed only as the process ends makes finished artifacts look damaged."""
     entries = Store(root).entries()
-    assert len(entries) == 5  # base evaluated, SFT tokenised, trained and evaluated, compared
+    assert len(entries) == 7  # base evaluated (2), SFT tokenised, trained, evaluated (2), compared
     changed = {e.folder.name: Store(root).verify(Artifact(e.folder, e.manifest)) for e in entries}
     assert set(map(tuple, changed.values())) == {()}, changed
     assert list(root.glob("train/*/logs/wandb/offline-run-*/*.wandb"))
@@ -253,8 +256,19 @@ def test_parts_of_the_users_own(tuna_exp: Command, capsys: pytest.CaptureFixture
     assert "2 setting(s) cannot be used" in capsys.readouterr().err
 
 
-def run_of(evaluated: dict[str, str], *overrides: str) -> RunRecord:
-    return RunRecord(artifacts="a", comparison="c", evaluated=evaluated, overrides=overrides)
+def model(name: str, **answers: str) -> Model:
+    """A model and its answers by benchmark; by default its name stands for them."""
+    made = answers or {"verifiable": name}
+    return Model(model=name, scores={n: Scored(answers=a, figures=a) for n, a in made.items()})
+
+
+def run_of(evaluated: dict[str, str | Model], *overrides: str) -> RunRecord:
+    models = {n: m if isinstance(m, Model) else model(m) for n, m in evaluated.items()}
+    return RunRecord(artifacts="a", comparison="c", evaluated=models, overrides=overrides)
+
+
+def named(*runs: RunRecord) -> dict[str, str]:
+    return {name: made.model for name, made in named_apart(runs).items()}
 
 
 def test_methods_of_several_runs_are_named_apart() -> None:
@@ -264,14 +278,23 @@ def test_methods_of_several_runs_are_named_apart() -> None:
         run_of({"base": "b", "sft": "s1", "dpo": "d"}, "seed=1", "model=tiny", "method=dpo"),
     ]
     expected = {"base": "b", "sft seed=0": "s0", "sft seed=1": "s1", "tuna": "t0", "dpo": "d"}
-    assert named_apart(runs) == expected
+    assert named(*runs) == expected
 
 
 def test_runs_that_nothing_tells_apart_are_numbered() -> None:
-    assert named_apart([run_of({"sft": "x"}), run_of({"sft": "y"})]) == {
-        "sft": "x",
-        "sft run 1": "y",
+    runs = [run_of({"sft": "x"}), run_of({"sft": "y"})]
+    assert named(*runs) == {"sft": "x", "sft run 1": "y"}
+
+
+def test_a_model_has_the_benchmarks_of_all_runs_and_other_answers_make_it_another() -> None:
+    both = [model("x", verifiable="v"), model("x", lmentry="l")]
+    (made,) = named_apart([run_of({"sft": one}) for one in both]).values()
+    assert {name: scored.answers for name, scored in made.scores.items()} == {
+        "lmentry": "l",
+        "verifiable": "v",
     }
+    fewer = run_of({"sft": model("x", verifiable="w")}, "evaluation.limit=4")
+    assert list(named(run_of({"sft": both[0]}), fewer)) == ["sft", "sft limit=4"]
 
 
 def test_a_run_file_that_is_broken_is_named(tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ import tempfile
 import traceback
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +33,8 @@ from tuna_exp.sweep import FAILURE_FILE, Failure, write_failure
 SETTINGS = Path(__file__).with_name("conf")
 if not SETTINGS.is_dir():  # a checkout; an installed wheel carries the folder inside the package
     SETTINGS = Path(__file__).parents[2] / "conf"
+# What is done with a composed config: see `experiment.run_experiment` for the arguments.
+Task = Callable[..., None]
 COMPOSITION_ERRORS = (HydraException, OmegaConfBaseException, yaml.YAMLError)
 USER_ERROR, OUR_FAULT, INTERRUPTED = 2, 1, 130
 _ELSEWHERE = "name other folders with artifacts=FOLDER and hydra.run.dir=FOLDER"
@@ -45,7 +48,7 @@ CURES = {
 OFFLINE = "logger.wandb.offline=true comparison.tracking=offline"
 SMALLER = (
     "batching.micro_batch_positions (the result stays the same), sampling.batch_size or "
-    "evaluation.batch_size"
+    "evaluation.NAME.batch_size"
 )
 COMPARE = (
     "usage: tuna-exp compare runs=FOLDER[,FOLDER...]\n\nCompare the methods of finished runs.\n"
@@ -134,6 +137,13 @@ def estimate_command(arguments: Sequence[str]) -> int:
     return estimate_main(arguments, SETTINGS)
 
 
+def export_command(arguments: Sequence[str]) -> int:
+    """Write a ranking or samples as JSON lines."""
+    from tuna_exp.export_command import main as export
+
+    return export(arguments)
+
+
 def ledger_command(arguments: Sequence[str]) -> int:
     """Tell what was asked of services and what it cost."""
     from tuna_exp.services.commands import ledger_main
@@ -165,6 +175,17 @@ def compare_command(arguments: Sequence[str]) -> int:
     return 0
 
 
+def evaluate_command(arguments: Sequence[str]) -> int:
+    """Score one model on benchmarks."""
+    from tuna_exp.evaluate_command import USAGE, parsed_apart
+
+    if {"-h", "--help"} & set(arguments):
+        sys.stdout.write(USAGE)
+        return 0
+    task, rest = parsed_apart(arguments)
+    return run_command(rest, task)
+
+
 def doctor_command(arguments: Sequence[str]) -> int:
     """Say what is wrong with a ranked dataset."""
     from tuna_exp.doctor_command import main as doctor
@@ -177,13 +198,15 @@ COMMANDS: dict[str, Callable[[Sequence[str]], int]] = {
     "compare": compare_command,
     "doctor": doctor_command,
     "estimate": estimate_command,
+    "export": export_command,
+    "evaluate": evaluate_command,
     "ledger": ledger_command,
     "study": study_command,
 }
 
 
-def run_command(arguments: Sequence[str]) -> int:
-    """Compose the config from the command line and run it, once or as a sweep."""
+def run_command(arguments: Sequence[str], task: Task = run_experiment) -> int:
+    """Compose the config from the command line and do the task with it, once or as a sweep."""
     given = parsed(arguments)
     check_arguments(given, arguments, tuple(COMMANDS))
     # Hydra reads no override that stands behind a flag that stands behind an override.
@@ -192,8 +215,8 @@ def run_command(arguments: Sequence[str]) -> int:
     # Hydra would print and swallow the type of an error; we want it as it was raised.
     os.environ["HYDRA_FULL_ERROR"] = "1"
     failed: list[Exception] = []
-    task = job(failed.append, given.overrides)
-    hydra.main(version_base="1.3", config_path=str(SETTINGS), config_name="config")(task)()
+    called = job(failed.append, given.overrides, task)
+    hydra.main(version_base="1.3", config_path=str(SETTINGS), config_name="config")(called)()
     if failed:
         raise failed[0]
     return 0
@@ -206,7 +229,9 @@ def parsed(arguments: Sequence[str]) -> argparse.Namespace:
     return parser.parse_intermixed_args(list(arguments))
 
 
-def job(tell: Callable[[Exception], None], asked: Sequence[str]) -> Callable[[DictConfig], None]:
+def job(
+    tell: Callable[[Exception], None], asked: Sequence[str], task: Task
+) -> Callable[[DictConfig], None]:
     """Return what Hydra calls for each job; `asked` are the overrides that were typed.
 
     It never raises, because Hydra would print advice of its own: the error of a single run goes to
@@ -221,10 +246,11 @@ def job(tell: Callable[[Exception], None], asked: Sequence[str]) -> Callable[[Di
         overrides = tuple(map(str, listed))
         if settings.mode == RunMode.MULTIRUN:
             own = tuple(o for o in overrides if o not in asked) or overrides
-            sweep_job(config, output, overrides, settings.job.num, own)
+            doing = partial(task, config, SETTINGS, output, overrides, show=False)
+            sweep_job(doing, output, overrides, settings.job.num, own)
             return
         try:
-            run_experiment(config, SETTINGS, output, overrides, show=True)
+            task(config, SETTINGS, output, overrides, show=True)
         except Exception as error:
             with suppress(OSError):  # the folder of a run that never began, and that of its day
                 output.rmdir()
@@ -235,7 +261,7 @@ def job(tell: Callable[[Exception], None], asked: Sequence[str]) -> Callable[[Di
 
 
 def sweep_job(
-    config: DictConfig,
+    doing: Callable[[], None],
     output: Path,
     overrides: tuple[str, ...],
     number: int,
@@ -245,7 +271,7 @@ def sweep_job(
     (output / FAILURE_FILE).unlink(missing_ok=True)
     sys.stderr.write(f"job {number}: {' '.join(own)}\n")
     try:
-        run_experiment(config, SETTINGS, output, overrides, show=False)
+        doing()
     except Exception as error:
         message, status = words(error, overrides)
         failure = Failure(number=number, overrides=own, message=message, status=status)

@@ -146,7 +146,7 @@ def _unknown_key(key: str, settings: Path, arguments: Sequence[str]) -> str:
         )
     keys = chosen_keys(settings, arguments, path)
     elsewhere = owners(path, settings)
-    if elsewhere and path not in keys:
+    if elsewhere:
         return (
             f"'{path}' is a key of {' or '.join(elsewhere)}, which is not chosen. Cure: choose "
             f"it, or leave {path} out."
@@ -167,8 +167,9 @@ def _unknown_key(key: str, settings: Path, arguments: Sequence[str]) -> str:
 
 
 def _nearest_key(path: str, keys: Sequence[str]) -> str:
-    """Return " Did you mean ...?"; a last part alone stands for every key that ends in it."""
-    same = [repr(key) for key in keys if key.rpartition(".")[2] == path]
+    """Return " Did you mean ...?"; a last part stands for every key, of its group, that ends so."""
+    group, dot, last = path.rpartition(".")
+    same = [repr(k) for k in keys if k.rpartition(".")[2] == last and k.startswith(group + dot)]
     return f" Did you mean {' or '.join(same[:3])}?" if same else nearest(path, keys)
 
 

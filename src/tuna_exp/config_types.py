@@ -27,7 +27,7 @@ from tuna_exp.secrets import CURE, is_secret
 
 HYDRA_KEYS = frozenset({"_target_", "_partial_", "_convert_", "_recursive_", "_args_"})
 # Groups whose option holds any number of parts by name.
-COLLECTIONS = frozenset({"method", "logger", "callbacks", "extra_rankers"})
+COLLECTIONS = frozenset({"method", "logger", "callbacks", "evaluation", "extra_rankers"})
 # Keys below which names are the user's own, wherever they are.
 NAMED = frozenset({"members", "weights"})
 # Anything may stand in these: a service alone knows what it takes.
@@ -45,7 +45,7 @@ def check_config(config: DictConfig, settings: Path) -> None:
     """
     checking = Checking(config, Known.of(settings))
     raw = OmegaConf.to_container(config)
-    problems = [*checking.node(raw, ""), *wrong_baseline(config)]
+    problems = [*checking.node(raw, ""), *wrong_baseline(config), *no_benchmark(config)]
     # A class that our YAML files do not know is imported only where all else is well.
     problems = problems or [p for path, node in checking.foreign for p in misused(node, path)]
     if problems:
@@ -108,19 +108,24 @@ class Checking:
                 continue
             if is_secret(str(key)) and value is not None:
                 yield f"{name} looks like a secret and would be written to disk. Cure: {CURE}."
-            elif not target and self._is_unknown(path, keys, str(key)):
+            elif not target and self._is_unknown(path, keys, str(key), value):
                 yield f"{name} is not a setting of anything.{nearest(str(key), keys or ())}"
             elif isinstance(value, dict):
                 yield from self._part(value, path, name)
             else:
                 yield from self._value(value, name, target if listed else None)
 
-    def _is_unknown(self, path: str, keys: set[str] | None, key: str) -> bool:
-        return keys is not None and key not in keys and not _takes_names(path)
+    def _is_unknown(self, path: str, keys: set[str] | None, key: str, value: Any) -> bool:
+        if keys is None or key in keys:
+            return False
+        return not _takes_names(path) or (path in COLLECTIONS and not isinstance(value, dict))
 
     def _part(self, node: dict[str, Any], path: str, name: str) -> Iterator[str]:
         if _takes_names(path) and "_target_" not in node:
-            yield f"{name} has no _target_, the class that it is made with."
+            yield (
+                f"{name} has no _target_, the class that it is made with. Cure: choose it, or "
+                f"leave it out, with ~{name} where an experiment brings it."
+            )
         yield from self.node(node, name)
 
     def _value(self, value: Any, name: str, target: str | None) -> Iterator[str]:
@@ -159,6 +164,12 @@ def wrong_baseline(config: DictConfig) -> Iterator[str]:
             f"comparison.baseline={baseline}: should be one of the methods {', '.join(names)}."
             f"{nearest(str(baseline), names)}"
         )
+
+
+def no_benchmark(config: DictConfig) -> Iterator[str]:
+    """Yield a sentence where there is nothing to evaluate on."""
+    if "evaluation" in config and not set(config.evaluation) - {"limit"}:
+        yield "evaluation names no benchmark. Cure: evaluation=verifiable."
 
 
 def misused(node: Mapping[str, Any], path: str) -> Iterator[str]:

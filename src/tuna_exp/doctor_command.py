@@ -20,12 +20,13 @@ from rich.text import Text
 from tuna_exp.comparison.json_text import json_text
 from tuna_exp.comparison.statistics import Bootstrap
 from tuna_exp.datasets.mapping import MappedRow
+from tuna_exp.datasets.overlap import RUN_OF_WORDS
 from tuna_exp.datasets.verifiable import VerifiableDataset
 from tuna_exp.diagnosis.examine import Lengths, diagnose
 from tuna_exp.diagnosis.findings import Diagnosis, Finding
 from tuna_exp.diagnosis.lengths import counted_by, estimated
 from tuna_exp.diagnosis.loading import load
-from tuna_exp.diagnosis.overlap import RUN_OF_WORDS, build
+from tuna_exp.diagnosis.overlap import build
 from tuna_exp.errors import ConfigError, nearest
 from tuna_exp.models.formats import FORMATS
 
@@ -41,7 +42,7 @@ def main(argv: Sequence[str], settings: Path) -> int:
     given = _parser().parse_args(argv)
     lengths = _lengths(given, settings)
     data = load(given.source, _fields(given.field), given.split)
-    evaluation = _defaults(settings, "evaluation/verifiable.yaml")
+    evaluation = _defaults(settings, "evaluation/verifiable.yaml")["verifiable"]
     held_out = VerifiableDataset(evaluation["count"], evaluation["seed"], "held_out").load()
     index = build(given.against, held_out, _HELD_OUT, given.ngram)
     comparison = _defaults(settings, "comparison/default.yaml")

@@ -19,7 +19,9 @@ from tuna_exp.quiet import quiet_libraries, quiet_lightning, quiet_tracker
 from tuna_exp.records import Instruction
 
 if TYPE_CHECKING:
+    from tuna_exp.evaluation.base import Benchmark
     from tuna_exp.lab import Lab, Part
+    from tuna_exp.models.student import Student
     from tuna_exp.services.billing import Bill
 
 SAVED = ".hydra"
@@ -68,7 +70,6 @@ def run_experiment(
 
     lab = build_lab(config, dataset, instructions)
     lab.check()
-    lab.benchmark.items()  # kinds that are not there are told now, not after the first model
     save_settings(config, overrides, output)
     run = Run(Path(config.artifacts), output, tuple(overrides), make(config.account))
 
@@ -192,15 +193,12 @@ def save_settings(config: DictConfig, overrides: Sequence[str], output: Path) ->
 def build_lab(config: DictConfig, dataset: Any, instructions: Sequence[Instruction]) -> "Lab":
     """Make every part of the lab from its group."""
     from tuna_exp.lab import Lab
-    from tuna_exp.models.student import Student
 
-    # `name` and `revision` are there to be overridden; the source holds them.
-    model = {k: v for k, v in make(config.model).items() if k not in ("name", "revision")}
     return Lab(
         data=dataset.digest(),
         instructions=instructions,
         published=dataset.load_ranked() if getattr(dataset, "ranked", False) else None,
-        student=Student(**model, lora=make(config.lora) or None, sampler=make(config.sampler)),
+        student=build_student(config),
         teacher=make(config.teacher),
         scorer=make(config.score_with) or None,
         teacher_sampling=make(config.sampling_of_teacher),
@@ -210,10 +208,27 @@ def build_lab(config: DictConfig, dataset: Any, instructions: Sequence[Instructi
         extra_rankers=make(config.extra_rankers),
         max_refused=config.max_refused,
         trainings={name: build_training(config, name) for name in ("sft", "tuna_p", "tuna_c")},
-        benchmark=make(config.evaluation),
+        benchmarks=build_benchmarks(config),
         comparison=make(config.comparison),
         seed=config.seed,
     )
+
+
+def build_student(config: DictConfig) -> "Student":
+    """Make the student from its groups."""
+    from tuna_exp.models.student import Student
+
+    # `name` and `revision` are there to be overridden; the source holds them.
+    model = {k: v for k, v in make(config.model).items() if k not in ("name", "revision")}
+    return Student(**model, lora=make(config.lora) or None, sampler=make(config.sampler))
+
+
+def build_benchmarks(config: DictConfig) -> dict[str, "Benchmark"]:
+    """Make the chosen benchmarks, each cut down to `evaluation.limit` items."""
+    from tuna_exp.evaluation.subset import Subset
+
+    chosen = {name: node for name, node in config.evaluation.items() if name != "limit"}
+    return {str(name): Subset(make(node), config.evaluation.limit) for name, node in chosen.items()}
 
 
 def build_training(config: DictConfig, name: str) -> "Part":

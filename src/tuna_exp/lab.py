@@ -6,7 +6,7 @@ from functools import partial
 from typing import Any
 
 from tuna_exp.errors import ConfigError, DataError
-from tuna_exp.evaluation.verifiable import VerifiableBenchmark
+from tuna_exp.evaluation.base import Benchmark
 from tuna_exp.llms.base import LLM, Sampling
 from tuna_exp.models.student import Student
 from tuna_exp.plan import Step, Workspace, in_order
@@ -15,29 +15,22 @@ from tuna_exp.rankers.probabilistic import ProbabilisticRanker
 from tuna_exp.rankers.proxy import Proxy
 from tuna_exp.rankers.proxy_training import train_proxy
 from tuna_exp.records import Instruction, RankedExample
+from tuna_exp.scoring import (
+    DECODE_COST,
+    check_benchmarks,
+    compare_step,
+    scores,
+    trained,
+    untrained,
+)
 from tuna_exp.services import billing
 from tuna_exp.stages.compare import Settings as ComparisonSettings
-from tuna_exp.stages.compare import compare
-from tuna_exp.stages.evaluate import evaluate
 from tuna_exp.stages.rank import rank, require_order, take_over
 from tuna_exp.stages.readiness import check_answers, check_likelihood, check_references
 from tuna_exp.stages.sample import Drawing, sample
 from tuna_exp.stages.tokenise import Reading, tokenise_instructions, tokenise_ranking
 from tuna_exp.stages.train import CHECKPOINT, Training, train_ranked, train_sft
-
-# Raised when a stage's code changes what it writes: older artifacts are then not taken for new.
-VERSIONS = {
-    "sample": 3,
-    "rank": 4,
-    "tokenise": 1,
-    "train": 2,
-    "proxy": 1,
-    "evaluate": 1,
-    "compare": 4,
-}
-
-# Model-forward tokens that one generated token costs: decoding reads all weights for few rows.
-DECODE_COST = 2.5
+from tuna_exp.stages.versions import VERSIONS
 
 
 @dataclass(frozen=True)
@@ -66,20 +59,15 @@ class Lab:
     extra_rankers: Mapping[str, Ranker]
     max_refused: float
     trainings: Mapping[str, Part]
-    benchmark: VerifiableBenchmark
+    benchmarks: Mapping[str, Benchmark]
     comparison: ComparisonSettings
     seed: int
 
     def check(self) -> None:
         """Raise UserError on parts that cannot work together or here, before a model is loaded."""
-        sizes = {
-            "instructions in the dataset": len(self.instructions),
-            "evaluation.count": self.benchmark.count,
-            "evaluation.batch_size": self.benchmark.batch_size,
-        }
-        for name, size in sizes.items():
-            if size < 1:
-                raise ConfigError(f"{name}: {size}. Cure: give 1 or more.")
+        if not self.instructions:
+            raise ConfigError("instructions in the dataset: 0. Cure: give 1 or more.")
+        check_benchmarks(self.benchmarks)
         check_sampling("teacher", self.teacher_sampling)
         check_sampling("student", self.student_sampling)
         if self.published is not None and not any(e.ordered_pairs for e in self.published):
@@ -172,7 +160,7 @@ class Lab:
     def sample_student(self, model: Step) -> Step:
         """Return the step in which a trained student answers every instruction."""
         settings = {
-            **self._prompting,
+            **self.student.prompting(),
             "data": self.data,
             **self._sampled(self.student_sampling, self.seed),
         }
@@ -207,29 +195,19 @@ class Lab:
         step = self._rank(candidates, self.ranker, label)
         return replace(step, accept=partial(require_order, self.max_refused))
 
-    def evaluate(self, model: Step | None) -> Step:
-        """Return the step that scores a trained model, or the base model where there is none."""
-        # A trained model's weights and their precision are in the digest of the step that made it.
-        llm = self._prompting if model else self.student.llm().digest()
-        settings = {"benchmark": self.benchmark.digest(), "llm": llm}
-
-        def run(work: Workspace) -> None:
-            folder = work.inputs["model"] / CHECKPOINT if model else None
-            evaluate(self.student.llm(folder), self.benchmark, work)
-
-        label = f"evaluate {model.label.removeprefix('train ') if model else 'base model'}"
-        effort = self.benchmark.count * (40 + DECODE_COST * 15)
-        return self._step(
-            "evaluate", label, settings, {"model": model} if model else {}, run, effort
-        )
+    def evaluate(self, model: Step | None) -> dict[str, Step]:
+        """Return, by benchmark, the step with the figures of a trained model, None: the base."""
+        if model is None:
+            subject = untrained("base model", self.student.llm())
+        else:
+            subject = trained(self.student, model)
+        return scores(subject, self.benchmarks, self.comparison.bootstrap)
 
     def compare(self, methods: Mapping[str, Step]) -> Step:
         """Return the step that compares trained models, with the base model and SFT beside them."""
-        trained = {"sft": self.train_sft(), **methods}
-        evaluated = {"base": self.evaluate(None)} | {
-            name: self.evaluate(step) for name, step in trained.items()
-        }
-        return compare_step(evaluated, self.comparison, self._measured(trained["sft"]))
+        models = {"base": None, "sft": self.train_sft(), **methods}
+        scored = {name: self.evaluate(model) for name, model in models.items()}
+        return compare_step(scored, self.comparison, self._measured(self.train_sft()))
 
     def _measured(self, student: Step) -> list[Step]:
         """Rank the SFT model's samples only to see how far each ranker can be trusted."""
@@ -285,14 +263,6 @@ class Lab:
     ) -> Step:
         return Step(stage, label, VERSIONS[stage], settings, inputs, run, effort)
 
-    @property
-    def _prompting(self) -> dict[str, Any]:
-        return {
-            "prompt_format": self.student.prompt_format,
-            "system_prompt": self.student.system_prompt,
-            "sampler": self.student.sampler.digest(),
-        }
-
     def _sampled(self, sampling: Sampling, seed: int) -> dict[str, Any]:
         return {"sampling": asdict(sampling), "seed": seed}
 
@@ -331,15 +301,3 @@ def check_sampling(name: str, sampling: Sampling) -> None:
 def _objectives(step: Step) -> set[str]:
     """Return the objectives of a training step and of those it started from."""
     return {str(s.settings["objective"]["name"]) for s in in_order([step]) if s.stage == "train"}
-
-
-def compare_step(
-    evaluated: Mapping[str, Step], settings: ComparisonSettings, measured: Sequence[Step] = ()
-) -> Step:
-    """Return the step that compares evaluations, with all that they and `measured` stand on."""
-    steps = in_order([*evaluated.values(), *measured])
-    inputs = {f"{step.stage}-{step.digest[:16]}": step for step in steps}
-    methods = {name: f"{step.stage}-{step.digest[:16]}" for name, step in evaluated.items()}
-    decisive = {"methods": methods, **asdict(settings)}
-    run = partial(compare, methods, settings)
-    return Step("compare", "compare", VERSIONS["compare"], decisive, inputs, run)

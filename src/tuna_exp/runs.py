@@ -4,8 +4,10 @@ import json
 import logging
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from functools import partial
+from hashlib import sha256
+from itertools import combinations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -14,7 +16,7 @@ from rich.console import Console
 from rich.text import Text
 
 from tuna_exp.errors import UserError, nearest
-from tuna_exp.plan import Step, Workspace, execute, missing_steps
+from tuna_exp.plan import Step, Workspace, execute, json_value, missing_steps
 from tuna_exp.progress import Display
 from tuna_exp.records import Record
 from tuna_exp.store import MANIFEST, Artifact, Store
@@ -29,12 +31,32 @@ _log = logging.getLogger(__name__)
 T = TypeVar("T")
 
 
+class Scored(Record):
+    """The digests of a model's answers to a benchmark and of the figures over them."""
+
+    answers: str
+    figures: str
+
+
+class Model(Record):
+    """What tells a model from others, and its scores by benchmark."""
+
+    model: str
+    scores: dict[str, Scored]
+
+    def agrees(self, other: "Model") -> bool:
+        """Whether it is the same model with the same answers, where both were asked."""
+        shared = self.scores.keys() & other.scores.keys()
+        same = all(self.scores[name].answers == other.scores[name].answers for name in shared)
+        return self.model == other.model and same
+
+
 class RunRecord(Record):
     """Where a run's artifacts are, its comparison, what it evaluated, what was asked."""
 
     artifacts: str
     comparison: str
-    evaluated: dict[str, str]
+    evaluated: dict[str, Model]
     overrides: tuple[str, ...] = ()
 
 
@@ -56,11 +78,16 @@ def run_methods(
     run: Run,
     check: Callable[[], None],
 ) -> Artifact:
-    """Build everything the recipes need and return their comparison.
+    """Build everything the recipes need and return their comparison (see `run_comparison`)."""
+    final = lab.compare({name: recipe(lab) for name, recipe in recipes.items()})
+    return run_comparison(final, run, check)
+
+
+def run_comparison(final: Step, run: Run, check: Callable[[], None]) -> Artifact:
+    """Build a comparison and all it stands on, and write the run's record.
 
     `check` is called before the first step that must be built, and not where all is there.
     """
-    final = lab.compare({name: recipe(lab) for name, recipe in recipes.items()})
     store = Store(run.root)
     if store.find(final) is None:
         check()
@@ -71,13 +98,29 @@ def run_methods(
         artifacts=str(run.root.resolve()),
         comparison=artifact.folder.name,
         evaluated={
-            name: final.inputs[key].digest for name, key in final.settings["methods"].items()
+            method: model_of({name: final.inputs[key] for name, key in made.items()})
+            for method, made in final.settings["methods"].items()
         },
         overrides=run.overrides,
     )
     (run.output / RUN_FILE).write_text(record.model_dump_json(indent=1), encoding="utf-8")
     _log.info("comparison: %s", artifact.folder)
     return artifact
+
+
+def model_of(figures: Mapping[str, Step]) -> Model:
+    """Return the record of a model from the steps of its figures, by benchmark."""
+    answers = {name: step.inputs["predictions"] for name, step in figures.items()}
+    first = next(iter(answers.values()))
+    inputs = {name: made.digest for name, made in first.inputs.items()}
+    told = json_value({"llm": first.settings["llm"], "inputs": inputs}, "model")
+    return Model(
+        model=sha256(json.dumps(told, sort_keys=True).encode()).hexdigest(),
+        scores={
+            name: Scored(answers=answers[name].digest, figures=step.digest)
+            for name, step in figures.items()
+        },
+    )
 
 
 def agree_on_cost(final: Step, store: Store, run: Run) -> None:
@@ -118,9 +161,12 @@ def compare_runs(folders: Sequence[Path]) -> None:
         )
     finished = Finished(Store(Path(roots.pop())))
     # Imported late, with torch and all: folders without a run are told at once.
-    from tuna_exp.lab import compare_step
+    from tuna_exp.scoring import compare_step
 
-    evaluated = {name: finished.step(key) for name, key in named_apart(records).items()}
+    evaluated = {
+        method: {name: finished.step(scored.figures) for name, scored in model.scores.items()}
+        for method, model in named_apart(records).items()
+    }
     settings = finished.settings(records[0].comparison)
     if settings.baseline not in evaluated:
         settings = replace(settings, baseline=_first_like(settings.baseline, list(evaluated)))
@@ -150,26 +196,28 @@ def read_runs(folders: Sequence[Path]) -> list[RunRecord]:
     return [_read(path, RunRecord.model_validate_json) for path in dict.fromkeys(paths)]
 
 
-def named_apart(records: Sequence[RunRecord]) -> dict[str, str]:
-    """Return the digest of each evaluation under a name of its own.
+def named_apart(records: Sequence[RunRecord]) -> dict[str, Model]:
+    """Return each model, with the scores of all runs, under a name of its own.
 
     A method that several runs have with one result is one; where results differ, what was asked of
     only some of the runs is added to the name, as in "tuna_p dpo" or "tuna_p seed=1".
     """
     asked = Counter(override for record in records for override in set(record.overrides))
-    digests: dict[str, set[str]] = {}
+    found: dict[str, list[Model]] = {}
     for record in records:
-        for name, digest in record.evaluated.items():
-            digests.setdefault(name, set()).add(digest)
-    named: dict[str, str] = {}
+        for name, model in record.evaluated.items():
+            found.setdefault(name, []).append(model)
+    named: dict[str, Model] = {}
     for number, record in enumerate(records):
         differing = [o for o in record.overrides if asked[o] < len(records)]
         own = [_short(o) for o in differing if not o.startswith("method=")]
-        for name, digest in record.evaluated.items():
-            apart = name if len(digests[name]) == 1 else " ".join([name, *own])
-            if named.get(apart, digest) != digest:
+        for name, model in record.evaluated.items():
+            one = all(a.agrees(b) for a, b in combinations(found[name], 2))
+            apart = name if one else " ".join([name, *own])
+            if not named.get(apart, model).agrees(model):
                 apart = f"{apart} run {number}"
-            named[apart] = digest
+            earlier = named[apart].scores if apart in named else {}
+            named[apart] = Model(model=model.model, scores={**model.scores, **earlier})
     return named
 
 
@@ -198,7 +246,8 @@ class Finished:
         from tuna_exp.stages.compare import Settings
 
         given = self._manifest(comparison)["settings"]
-        return Settings(**{key: value for key, value in given.items() if key != "methods"})
+        own = {field.name for field in fields(Settings)}
+        return Settings(**{key: value for key, value in given.items() if key in own})
 
     def rankings(self, comparison: str) -> list[Step]:
         """Return the steps of all rankings that a comparison measured."""

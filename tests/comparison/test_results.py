@@ -2,7 +2,8 @@
 
 import pytest
 
-from tuna_exp.comparison.results import ALL, Comparison, MethodResult, Tokens, compare
+from tuna_exp.comparison.benchmarks import ALL
+from tuna_exp.comparison.results import Comparison, MethodResult, Tokens, compare
 from tuna_exp.errors import UserError
 
 

@@ -5,17 +5,14 @@ import json
 from pathlib import Path
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from tests.diagnosis.conftest import MakeSet
+from tuna_exp.datasets.overlap import Index
 from tuna_exp.datasets.verifiable import generate
 from tuna_exp.diagnosis.findings import Finding
 from tuna_exp.diagnosis.loading import RankedSet
-from tuna_exp.diagnosis.overlap import Index, build, overlaps, texts_of, words_of
+from tuna_exp.diagnosis.overlap import build, overlaps, texts_of
 from tuna_exp.errors import ConfigError, DataError
-
-WORDS = st.lists(st.sampled_from(["tuna", "shoal", "net", "sea", "boat"]), min_size=1, max_size=9)
 
 
 def found(sets: list[RankedSet], *texts: str, size: int = 5) -> dict[str, Finding]:
@@ -48,21 +45,6 @@ def test_short_whole_texts_are_common_property(make_set: MakeSet) -> None:
     sets = [make_set("a", ["yes of course", "no way at all"])]
     assert list(found(sets, "Yes, of course.")) == []
     assert list(found(sets, "No way at all.")) == ["response_in_evaluation"]
-
-
-@given(WORDS, WORDS, st.integers(1, 6))
-def test_runs_are_found_as_by_looking_at_every_place(a: list[str], b: list[str], n: int) -> None:
-    """A run of n words is shared where some n words in a row of one stand in the other."""
-    index = Index(n)
-    index.add("exam", [" ".join(a)])
-    runs = {tuple(a[i : i + n]) for i in range(len(a) - n + 1)}
-    shared = any(tuple(b[i : i + n]) in runs for i in range(len(b) - n + 1))
-    whole = a == b and len(a) >= 4
-    assert (index.find(" ".join(b)) is not None) == (shared or whole)
-
-
-def test_words_are_letters_and_digits() -> None:
-    assert words_of("The 3 Größen: don't_stop") == ("the", "3", "grössen", "don", "t_stop")
 
 
 def test_texts_of_every_kind_of_file(tmp_path: Path) -> None:

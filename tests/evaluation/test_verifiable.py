@@ -4,9 +4,10 @@ from dataclasses import replace
 
 import pytest
 
+from tuna_exp.comparison.statistics import Bootstrap
 from tuna_exp.datasets.verifiable import VerifiableDataset
 from tuna_exp.evaluation.verifiable import VerifiableBenchmark
-from tuna_exp.records import Candidate, Instruction
+from tuna_exp.records import Candidate, Instruction, Prediction
 
 BENCHMARK = VerifiableBenchmark(count=40, seed=1, kinds=None, max_new_tokens=32, batch_size=8)
 
@@ -77,3 +78,21 @@ def test_a_wrong_answer_fails_with_some_score() -> None:
 def test_an_empty_answer_scores_0(text: str) -> None:
     made = BENCHMARK.score(item_of("word/upper"), Candidate(text=text))
     assert (made.passed, made.score, made.tokens) == (False, 0.0, 0)
+
+
+def test_figures_are_means_over_all_splits_and_families() -> None:
+    """Every answer of a list task passes with 1, every other fails with 0.5."""
+    predictions = [
+        Prediction(instruction=i, text="", tokens=1, passed=right, score=1.0 if right else 0.5)
+        for i in BENCHMARK.items()
+        for right in [i.kind.startswith("list/")]
+    ]
+    lists = sum(p.passed for p in predictions)
+    figures = BENCHMARK.figures(predictions, Bootstrap(0.95, 100, 0))
+    found = {(f.metric, f.group): f.interval for f in figures}
+    assert figures[0].metric == "score" and figures[0].group == "all"
+    assert found["passed", "all"].value == pytest.approx(lists / 40)
+    assert found["score", "all"].value == pytest.approx((lists + (40 - lists) / 2) / 40)
+    assert found["passed", "list"].value == 1 and found["score", "word"].value == 0.5
+    assert found["score", "list"].items == lists
+    assert found["score", "held_out"].items + found["score", "held_out_kind"].items == 40

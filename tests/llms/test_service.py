@@ -1,6 +1,5 @@
 """Services as teachers and judges, against a server on loopback."""
 
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -8,7 +7,7 @@ from typing import Any
 import pytest
 
 from tests.services.buying import account, endpoint
-from tests.services.loopback import Loopback, running
+from tests.services.loopback import Loopback
 from tuna_exp.errors import ConfigError
 from tuna_exp.llms.base import Form
 from tuna_exp.llms.decoding import Decoding
@@ -18,18 +17,6 @@ from tuna_exp.services.requests import ServiceError, Wire
 
 ASKED = [Instruction(id=str(i), instruction=f"Say {i}.") for i in range(3)]
 HOW = Decoding(responses=3, temperature=1.0, top_p=1.0, top_k=0, max_new_tokens=16)
-
-
-@pytest.fixture(scope="module")
-def shared() -> Iterator[Loopback]:
-    with running() as server:
-        yield server
-
-
-@pytest.fixture
-def server(shared: Loopback) -> Loopback:
-    shared.reset()
-    return shared
 
 
 def service(

@@ -27,6 +27,12 @@ class Scripted:
         self.calls: list[list[Instruction]] = []
         self.forms: list[Form | None] = []
 
+    def together(self, asked: int) -> int:
+        return asked
+
+    def close(self) -> None:
+        pass
+
     def open(self) -> "Scripted":
         return self
 

@@ -1,30 +1,17 @@
 """Batches: results matched by id in any order, rows resent, crashes between two calls found out."""
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.services.buying import deliver, endpoint, requests
-from tests.services.loopback import Loopback, running
+from tests.services.loopback import Loopback
 from tuna_exp.services.batches import MOST_BYTES, MOST_ROWS, chunks
 from tuna_exp.services.ledger import Batch, Ledger, Purse
 from tuna_exp.services.requests import Request, Wire
 
 VENDORS: list[Wire] = ["openai_chat", "anthropic_messages"]
-
-
-@pytest.fixture(scope="module")
-def shared() -> Iterator[Loopback]:
-    with running() as server:
-        yield server
-
-
-@pytest.fixture
-def server(shared: Loopback) -> Loopback:
-    shared.reset()
-    return shared
 
 
 @pytest.fixture

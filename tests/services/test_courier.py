@@ -1,7 +1,6 @@
 """The courier against a server that fails in every way: paid once, told why, nothing lost."""
 
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -10,21 +9,10 @@ import pytest
 from tests.services.buying import deliver, endpoint, requests
 from tests.services.loopback import Loopback, running
 from tuna_exp.services.ledger import Ledger
+from tuna_exp.services.requests import Request
 
 PASSING = ["429", "500", "503", "529"]
 LASTING = {"400": "settings", "401": "check the key", "403": "may do", "404": "endpoint.model"}
-
-
-@pytest.fixture(scope="module")
-def shared() -> Iterator[Loopback]:
-    with running() as server:
-        yield server
-
-
-@pytest.fixture
-def server(shared: Loopback) -> Loopback:
-    shared.reset()
-    return shared
 
 
 @pytest.fixture
@@ -85,6 +73,13 @@ def test_replies_that_are_no_answers_end_it_after_three(server: Loopback, path: 
     _, events = deliver(endpoint(server, concurrency=1), path, requests(server, 1))
     assert events[-1].over == "stop" and "cannot be read" in events[-1].words
     assert server.served()["answers"] == 3 and Ledger(path).spent("all").uncertain > 0
+
+
+def test_a_request_that_cannot_be_made_is_not_waited_for(server: Loopback, path: Path) -> None:
+    """A body that the SDK cannot send: a fault, not an overload."""
+    bad = Request(server.base_url, "openai_chat", {"model": "loopback-1"})
+    _, events = deliver(endpoint(server), path, [bad])
+    assert events[-1].over == "stop" and "messages" in events[-1].words
 
 
 def test_patience_ends(server: Loopback, path: Path) -> None:

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tuna_exp.errors import UserError
-from tuna_exp.services.ledger import Batch, Ledger, Purse, courier_lock, is_alive
+from tuna_exp.services.ledger import Batch, Ledger, Purse, is_alive, living
 from tuna_exp.services.requests import Request, Taken
 
 PURSE = Purse("all", 1.0)
@@ -111,9 +111,10 @@ def test_what_a_dead_courier_had_sent_is_uncertain(ledger: Ledger) -> None:
     with ledger.transaction():
         ledger.claim({request(0).key: 0.25}, "dead", PURSE)
         ledger.claim({request(1).key: 0.25}, "alive", PURSE)
-    with courier_lock(ledger.path, "alive"):
+    with living(ledger.path, "alive"):
         assert is_alive(ledger.path, "alive") and not is_alive(ledger.path, "dead")
         assert ledger.recover("me") == 1
+    assert list(ledger.path.parent.glob("*.couriers/*")) == []
     now = ledger.spent("all")
     assert (now.spent, now.reserved, now.uncertain) == (0.25, 0.25, 0.25)
     states = ledger.entries([request(0).key, request(1).key])

@@ -36,18 +36,6 @@ OTHER_KEY = {"Authorization": "Bearer wrong", "x-api-key": "right"}
 OUTPUT: Any = {"format": {"type": "json_schema", "schema": RANKS}}
 
 
-@pytest.fixture(scope="module")
-def shared() -> Iterator[Loopback]:
-    with running() as server:
-        yield server
-
-
-@pytest.fixture
-def server(shared: Loopback) -> Loopback:
-    shared.reset()
-    return shared
-
-
 @pytest.fixture
 def gpt(server: Loopback) -> Iterator[openai.OpenAI]:
     with openai.OpenAI(base_url=server.openai_url, api_key="any", max_retries=0) as client:

@@ -18,7 +18,7 @@ def settings(server: Loopback) -> list[str]:
     return [
         "experiment=tiny",
         "dataset.count=12",
-        "evaluation.count=8",
+        "evaluation.verifiable.count=8",
         "method=tuna_p",
         "teacher=openai",
         "ranker@extra_rankers.judge=anthropic",
@@ -50,7 +50,8 @@ def test_a_run_with_paid_parts(tmp_path: Path) -> None:
         assert list(tmp_path.iterdir()) == []  # nothing was written
         keyless = tuna_exp(tmp_path, *settings(server), OPENAI_API_KEY="", ANTHROPIC_API_KEY="")
         assert keyless.returncode == 2 and "OPENAI_API_KEY is not set" in keyless.stderr
-        ran = tuna_exp(tmp_path, *settings(server), "hydra.run.dir=run", **KEYS)
+        tracked = ["logger=[csv,wandb]", "comparison.tracking=offline", "hydra.run.dir=run"]
+        ran = tuna_exp(tmp_path, *settings(server), *tracked, **KEYS)
         assert ran.returncode == 0, ran.stderr
         paid = server.served()
         assert paid["usd"] < expected["bound"]

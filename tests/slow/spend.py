@@ -1,6 +1,6 @@
 """Kill runs that buy answers with SIGKILL at random instants, and count at the server.
 
-    python -m tests.slow.spend [--kills 200] [--runs 1000] [--requests 10000] [--seed 0]
+    python -m tests.slow.spend [--kills 200] [--runs 1000] [--requests 10000] [--out FILE]
 
 What must hold: every answer that the server was paid for is in the ledger (lost 0), none was bought
 twice (0), what is written at the end is what an uninterrupted run writes, and no cap is exceeded by
@@ -15,6 +15,7 @@ again; the ledger must say so (`uncertain`).
 
 import argparse
 import os
+import platform
 import random
 import signal
 import sys
@@ -24,6 +25,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import Literal
@@ -352,6 +354,7 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("--requests", type=int, default=10_000)
     parser.add_argument("--concurrency", type=int, default=16)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--out", type=Path, help="file for the last lines")
     given = parser.parse_args(arguments)
     lines, good = [], True
     with tempfile.TemporaryDirectory() as scratch:
@@ -388,6 +391,10 @@ def main(arguments: Sequence[str]) -> int:
                 f"courier's memory {grown:+} KiB"
             )
     tell("\n".join(lines))
+    if given.out:
+        head = f"python -m tests.slow.spend {' '.join(arguments)}"
+        made = f"{datetime.now(UTC):%Y-%m-%d}, {os.cpu_count()} cores, {platform.platform()}"
+        given.out.write_text("\n".join([head, made, *lines, ""]), encoding="utf-8")
     return 0 if good else 1
 
 

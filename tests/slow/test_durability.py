@@ -15,7 +15,7 @@ from tuna_exp.store import Store
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 COMMAND = [sys.executable, "-m", "tuna_exp", "experiment=tiny"]
 CHAOS = Path(__file__).with_name("chaos.py")
-STEPS = 22
+STEPS = 27
 ROUNDS = 10
 
 

@@ -1,16 +1,20 @@
 """What a comparison reads from artifacts: costs, curves and rankings."""
 
+import csv
 import json
 import os
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tuna_exp.comparison.json_text import json_text
 from tuna_exp.comparison.results import Tokens
 from tuna_exp.comparison.statistics import Bootstrap
 from tuna_exp.datasets.verifiable import VerifiableDataset
+from tuna_exp.evaluation.verifiable import VerifiableBenchmark
 from tuna_exp.plan import Workspace
 from tuna_exp.records import Instruction, Prediction, RankedExample, write_records
 from tuna_exp.stages.compare import (
@@ -22,10 +26,12 @@ from tuna_exp.stages.compare import (
     read_curve,
     trusts,
 )
-from tuna_exp.stages.evaluate import PREDICTIONS
+from tuna_exp.stages.evaluate import FIGURES, PREDICTIONS
 from tuna_exp.stages.rank import RANKING
 
 MakeWork = Callable[..., Workspace]
+SETTINGS = Settings("sft", 0.95, 999, 0, 8, "disabled", "tuna_exp")
+BENCHMARK = VerifiableBenchmark(count=12, seed=1, kinds=None, max_new_tokens=4, batch_size=2)
 
 
 class Artifacts:
@@ -36,10 +42,15 @@ class Artifacts:
         self.folders: dict[str, Path] = {}
 
     def add(
-        self, stage: str, inputs: Sequence[str] = (), settings: Mapping[str, Any] = {}, **facts: Any
+        self,
+        stage: str,
+        inputs: Sequence[str] | Mapping[str, str] = (),
+        settings: Mapping[str, Any] = {},
+        **facts: Any,
     ) -> str:
         digest = f"{len(self.folders):064x}"[::-1]
-        made = [name.partition("-") for name in inputs]
+        named = inputs if isinstance(inputs, Mapping) else dict(enumerate(inputs))
+        made = {key: name.partition("-") for key, name in named.items()}
         manifest = {
             "stage": stage,
             "label": f"{stage} {len(self.folders)}",
@@ -48,7 +59,7 @@ class Artifacts:
             "wall_seconds": 1.0,
             "facts": facts,
             "inputs": {
-                n: {"stage": s, "digest": d.ljust(64, "0")} for n, (s, _, d) in enumerate(made)
+                n: {"stage": s, "digest": d.ljust(64, "0")} for n, (s, _, d) in made.items()
             },
         }
         name = f"{stage}-{digest[:16]}"
@@ -152,14 +163,83 @@ def test_every_ranking_is_measured_by_itself_and_with_others(artifacts: Artifact
     assert agreement.tau is not None and agreement.tau.value == -1
 
 
-def test_a_comparison_writes_table_and_report(artifacts: Artifacts, make_work: MakeWork) -> None:
-    methods = {}
-    for method, passed in (("base", False), ("sft", False), ("tuna_p", True)):
-        methods[method] = artifacts.add("evaluate")
-        write_records(artifacts.folders[methods[method]] / PREDICTIONS, predictions(12, passed))
+def scored(artifacts: Artifacts, answers: list[Prediction], of: int, **settings: object) -> str:
+    """Answers and the figures over them, as the stages write them."""
+    name = artifacts.add("evaluate", of=of)
+    write_records(artifacts.folders[name] / PREDICTIONS, answers)
+    made = {"benchmark": {"count": of, **settings}, "bootstrap": asdict(SETTINGS.bootstrap)}
+    figures = artifacts.add("figures", {"predictions": name}, made)
+    measured = BENCHMARK.figures(answers, SETTINGS.bootstrap)
+    (artifacts.folders[figures] / FIGURES).write_text(json_text(measured))
+    return figures
+
+
+METHODS = (("base", False), ("sft", False), ("tuna_p", True))
+
+
+def compared(
+    artifacts: Artifacts, make_work: MakeWork, methods: Mapping[str, Mapping[str, str]]
+) -> Path:
     work = make_work(**artifacts.folders)
-    compare(methods, Settings("sft", 0.95, 999, 0, 8, "disabled", "tuna_exp"), work)
-    table = (work.folder / "table.ansi").read_text()
-    assert all(method in table for method in methods)
-    report = (work.folder / "report.html").read_text()
+    order = list(dict.fromkeys(name for made in methods.values() for name in made))
+    compare(methods, order, SETTINGS, work)
+    return work.folder
+
+
+def test_a_comparison_writes_table_and_report(artifacts: Artifacts, make_work: MakeWork) -> None:
+    methods = {m: {"verifiable": scored(artifacts, predictions(12, p), 12)} for m, p in METHODS}
+    folder = compared(artifacts, make_work, methods)
+    table = (folder / "table.ansi").read_text()
+    assert all(method in table for method in methods) and "subset" not in table
+    report = (folder / "report.html").read_text()
     assert "tuna_p" in report and report.startswith("<!")
+
+
+def test_several_benchmarks_and_a_subset_are_marked_everywhere(
+    artifacts: Artifacts, make_work: MakeWork
+) -> None:
+    """12 of 1,200 items of the first, all 8 of the second; Tuna-p is 100 points above on both."""
+    methods = {
+        m: {
+            "verifiable": scored(artifacts, predictions(12, p), 1200),
+            "other": scored(artifacts, predictions(8, p), 8),
+        }
+        for m, p in METHODS
+    }
+    folder = compared(artifacts, make_work, methods)
+    for file in ("table.ansi", "table.md", "comparison.json", "report.html"):
+        text = " ".join((folder / file).read_text().split()).replace("Subset", "subset")
+        assert "subset 12 of 1,200" in text and "8 items" in text, file
+    rows = list(csv.DictReader((folder / "figures.csv").open()))
+    (made,) = [
+        r
+        for r in rows
+        if (r["benchmark"], r["method"], r["metric"], r["group"])
+        == ("other", "tuna_p", "passed", "all")
+    ]
+    assert (made["items"], made["of"], float(made["difference"])) == ("8", "8", 1)
+    assert made["verdict"] == "better"
+
+
+def test_what_is_not_comparable_is_left_out_and_told(
+    artifacts: Artifacts, make_work: MakeWork
+) -> None:
+    """Tuna-p answered a subset, Tuna-c another benchmark alone; neither gets into the tables."""
+    part = {"subset": {"limit": 6}}
+    methods = {
+        "sft": {"verifiable": scored(artifacts, predictions(12, False), 12)},
+        "base": {"verifiable": scored(artifacts, predictions(12, True), 12, max_new_tokens=9)},
+        "tuna_p": {"verifiable": scored(artifacts, predictions(6, True), 12, **part)},
+        "tuna_c": {"other": scored(artifacts, predictions(12, True), 12)},
+    }
+    folder = compared(artifacts, make_work, methods)
+    content = json.loads((folder / "comparison.json").read_text())
+    assert {row["method"] for row in content["rows"]} == {"sft", "base"}
+    assert content["benchmarks"][0]["remarks"] == [
+        "tuna_p is left out of verifiable: it was asked 6 of 12 items, sft 12 of 12 items "
+        "(subset.limit 6, not absent).",
+        "base answered verifiable in at most 9 tokens, sft in None.",
+        "tuna_c has no evaluation on verifiable.",
+    ]
+    assert "sft has no evaluation on other: there are no differences to it." in content["notes"]
+    assert {row["difference"] for row in content["benchmarks"][1]["rows"]} == {None}

@@ -12,11 +12,8 @@ from statistics import quantiles
 import altair as alt
 
 from tuna_exp.comparison import wording
-from tuna_exp.comparison.results import (
-    ALL,
-    Comparison,
-    MethodResult,
-)
+from tuna_exp.comparison.benchmarks import ALL
+from tuna_exp.comparison.results import Comparison, MethodResult
 from tuna_exp.comparison.statistics import CHANCE, Interval
 
 Spec = dict[str, object]
@@ -48,7 +45,8 @@ class Chart:
 
 def charts(comparison: Comparison) -> list[Chart]:
     """Every chart for which the comparison has data, the one that answers the question first."""
-    made = [differences(comparison), scores(comparison)]
+    made = [differences(comparison)] if any(row.difference for row in comparison.rows) else []
+    made += [scores(comparison)]
     made += [families(comparison), lengths(comparison)]
     made += [rankers(comparison)] if any(r.agreement for r in comparison.rankings) else []
     made += costs(comparison) if comparison.stages else []
@@ -83,8 +81,8 @@ def scores(comparison: Comparison) -> Chart:
     """Mean partial score of each method over all items."""
     data = [span(row.score) | {"method": row.method} for row in comparison.rows_of(ALL)]
     chart = intervals(data, "score, %", y="method:N", order=names_of(comparison))
-    items = comparison.rows_of(ALL)[0].items
-    caption = f"Mean over {items} held-out items, with {wording.level(comparison)} intervals."
+    items = wording.held_out(comparison, comparison.rows_of(ALL)[0].items)
+    caption = f"Mean over {items}, with {wording.level(comparison)} intervals."
     return Chart("Score of each method", caption, sized(chart, 34 + 26 * len(data)), wide=False)
 
 

@@ -21,6 +21,7 @@ from markupsafe import Markup
 
 from tuna_exp.comparison import plots, wording
 from tuna_exp.comparison.curves import curves as training_curves
+from tuna_exp.comparison.figures import all_rows, title
 from tuna_exp.comparison.results import Comparison
 from tuna_exp.comparison.table import agreement_rows, trust_rows
 from tuna_exp.comparison.trust_plots import trust_charts
@@ -98,6 +99,7 @@ def _page(comparison: Comparison, settings: Mapping[str, object]) -> str:
             charts=charts,
             curves=curves,
             trust=trust,
+            figures=[(title(comparison, one), all_rows(one)) for one in comparison.benchmarks],
             trust_tables=[rows for rows in tables if rows],
             specs=script_json([chart.spec for chart in [*charts, *curves, *trust]]),
             bundle=bundle(),

@@ -7,6 +7,7 @@ Left out: where the data comes from (the compare stage reads artifacts) and how 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from tuna_exp.comparison.benchmarks import ALL, BenchmarkResult
 from tuna_exp.comparison.between_rankers import Agreement
 from tuna_exp.comparison.reliability import Reliability
 from tuna_exp.comparison.statistics import (
@@ -20,7 +21,6 @@ from tuna_exp.comparison.verdicts import Verdict
 from tuna_exp.errors import UserError, nearest
 from tuna_exp.records import Prediction
 
-ALL = "all"
 Curve = Mapping[str, float | str | None]
 
 
@@ -128,7 +128,8 @@ class FamilyScore:
 class Comparison:
     """All that the tables, plots and the report show. `rows` go by split, then by method.
 
-    `trust` is about each ranking, `agreements` about rankings of the same sets.
+    `trust` is about each ranking, `agreements` about rankings of the same sets, `benchmarks` about
+    all that was asked; all else is about the first of them.
     """
 
     methods: tuple[MethodResult, ...]
@@ -140,6 +141,13 @@ class Comparison:
     bootstrap: Bootstrap
     trust: tuple[Trust, ...] = ()
     agreements: tuple[Agreement, ...] = ()
+    benchmarks: tuple[BenchmarkResult, ...] = ()
+
+    @property
+    def subset(self) -> str:
+        """The mark of a part, subset 500 of 11,403; "" where methods answered all items."""
+        first = self.benchmarks[0] if self.benchmarks else None
+        return first.size if first and first.items < first.of else ""
 
     @property
     def paid(self) -> bool:

@@ -1,7 +1,6 @@
 """The numbers that the comparison rests on: bootstrap intervals, paired differences, agreement.
 
-Left out: significance tests with p-values and corrections for many comparisons. An interval of the
-paired difference says as much and shows its size; the report says how many comparisons were made.
+Left out: p-values, corrections for many comparisons, tasks and seeds, which are in `paired_tests`.
 """
 
 import math
@@ -107,14 +106,25 @@ def paired_difference(
     Raises:
         UserError: the two sides do not hold the same instruction ids, each once.
     """
-    ours, theirs = _by_id(treatment), _by_id(baseline)
-    if ours.keys() != theirs.keys():
-        raise UserError(_mismatch(set(ours), set(theirs)))
-    differences = [ours[item] - theirs[item] for item in sorted(ours)]
+    differences = list(matched_differences(treatment, baseline).values())
     interval = mean_interval(differences, (-1.0, 1.0), bootstrap)
     differing = sum(abs(difference) > _SAME for difference in differences)
     enough = can_tell(differing, bootstrap.confidence)
     return Difference(interval, _verdict(interval) if enough else "not told apart")
+
+
+def matched_differences(
+    treatment: Sequence[Prediction], baseline: Sequence[Prediction]
+) -> dict[str, float]:
+    """Return s_i(treatment) − s_i(baseline) by instruction id, in the order of the ids.
+
+    Raises:
+        UserError: the two sides do not hold the same instruction ids, each once.
+    """
+    ours, theirs = _by_id(treatment), _by_id(baseline)
+    if ours.keys() != theirs.keys():
+        raise UserError(_mismatch(set(ours), set(theirs)))
+    return {item: ours[item] - theirs[item] for item in sorted(ours)}
 
 
 def can_tell(units: int, confidence: float) -> bool:

@@ -14,13 +14,14 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from tuna_exp.comparison import wording
+from tuna_exp.comparison import figures, wording
+from tuna_exp.comparison.benchmarks import ALL, BenchmarkResult
 from tuna_exp.comparison.json_text import json_text
 from tuna_exp.comparison.reliability import Reliability
-from tuna_exp.comparison.results import ALL, Comparison, Row
+from tuna_exp.comparison.results import Comparison, Row
 from tuna_exp.comparison.verdicts import ordinal, tau, worst_slot
 
-_WRAPPING = ("method", "ranking", "ranker", "refused", "verdict")
+_WRAPPING = ("method", "figure", "over", "ranking", "ranker", "refused", "verdict")
 _TRUST_COLUMNS = (
     "ranking",
     "sets",
@@ -55,8 +56,19 @@ _COLUMNS = (
 
 
 def render(comparison: Comparison) -> Group:
-    """Verdict, scores by split, costs, rankers and what all that does not show; fits 80 columns."""
-    tables = [_scores(comparison, split) for split in comparison.splits] + [_costs(comparison)]
+    """Verdict, scores by split, other benchmarks, costs, rankers and what all that does not show.
+
+    Fits 80 columns.
+    """
+    if figures.alone(comparison):
+        tables = [
+            _titled(figures.title(comparison, one), figures.alone_rows(one))
+            for one in comparison.benchmarks
+        ]
+    else:
+        tables = [_scores(comparison, split) for split in comparison.splits]
+        tables += [_figures(comparison, one) for one in figures.shown_apart(comparison)]
+        tables += [_costs(comparison)]
     if comparison.rankings:
         tables.append(_rankings(comparison))
     tables += [_plain(rows) for rows in _narrow(comparison) if rows]
@@ -73,24 +85,28 @@ def _bullet(note: str) -> Table:
 
 
 def write(comparison: Comparison, folder: Path) -> None:
-    """Write comparison.json (everything but predictions and curves), table.md and table.csv."""
+    """Write comparison.json (everything but predictions and curves), table.md, two CSV files."""
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "comparison.json").write_text(to_json(comparison), encoding="utf-8")
     (folder / "table.md").write_text(to_markdown(comparison), encoding="utf-8")
     (folder / "table.csv").write_text(to_csv(comparison), encoding="utf-8")
+    (folder / "figures.csv").write_text(figures.to_csv(comparison), encoding="utf-8")
 
 
 def to_json(comparison: Comparison) -> str:
     """Verdict, rows, families, rankings, trust and stages; null where an interval is unknown."""
     parts = ("rows", "families", "rankings", "trust", "agreements", "stages")
+    benchmarks = [{**dataclasses.asdict(b), "size": b.size} for b in comparison.benchmarks]
     content: dict[str, object] = {
         "headline": wording.headline(comparison),
         "notes": wording.notes(comparison),
         "baseline": comparison.baseline,
         "bootstrap": dataclasses.asdict(comparison.bootstrap),
+        "subset": comparison.subset,
         **{
             part: [dataclasses.asdict(item) for item in getattr(comparison, part)] for part in parts
         },
+        "benchmarks": benchmarks,
     }
     return json_text(content)
 
@@ -130,7 +146,11 @@ def to_markdown(comparison: Comparison) -> str:
     )
     rankers = _markdown([_ranking_head(f" [{level}]"), *_ranking_rows(comparison)])
     notes = "".join(f"- {note}\n" for note in wording.notes(comparison))
-    parts = [f"{wording.headline(comparison)}\n", methods, rankers]
+    rows_of = figures.alone_rows if figures.alone(comparison) else figures.overall_rows
+    apart = comparison.benchmarks if figures.alone(comparison) else figures.shown_apart(comparison)
+    own = [f"{figures.title(comparison, one)}\n\n{_markdown(rows_of(one))}" for one in apart]
+    mark = [f"{comparison.subset.capitalize()} items.\n"] if comparison.subset else []
+    parts = [f"{wording.headline(comparison)}\n", *mark, methods, *own, rankers]
     parts += [
         _markdown(rows) for rows in (trust_rows(comparison), agreement_rows(comparison)) if rows
     ]
@@ -194,6 +214,7 @@ def flat(comparison: Comparison, row: Row) -> dict[str, object]:
 def _scores(comparison: Comparison, split: str) -> Table:
     rows = comparison.rows_of(split)
     items = f"{wording.split_label(split)}, {rows[0].items} held out"
+    items += f", {comparison.subset}" if comparison.subset else ""
     title = f"Score on {items} (brackets: {wording.level(comparison)} interval)"
     table = _table(
         title, "method", "score %", "passed %", f"points on {comparison.baseline}", "verdict"
@@ -202,6 +223,19 @@ def _scores(comparison: Comparison, split: str) -> Table:
         _, name, _, score, passed, difference, verdict = _words(row)
         styled = Text(verdict, style=_STYLES.get(verdict, ""))
         table.add_row(Text(name), score, passed, difference, styled)
+    return table
+
+
+def _figures(comparison: Comparison, result: BenchmarkResult) -> Table:
+    """The figures of one benchmark over all of its items."""
+    return _titled(figures.title(comparison, result), figures.overall_rows(result))
+
+
+def _titled(title: str, rows: list[list[str]]) -> Table:
+    """Rows with their head and a title; a verdict at the end of a row has its colour."""
+    table = _table(title, *rows[0])
+    for *cells, last in rows[1:]:
+        table.add_row(*map(Text, cells), Text(last, style=_STYLES.get(last, "")))
     return table
 
 

@@ -16,7 +16,9 @@ from typing import Literal
 import wandb
 from wandb.errors import UsageError
 
-from tuna_exp.comparison.results import ALL, Comparison, MethodResult
+from tuna_exp.comparison.benchmarks import ALL
+from tuna_exp.comparison.figures import COLUMNS, numbers
+from tuna_exp.comparison.results import Comparison, MethodResult
 from tuna_exp.comparison.statistics import Interval
 from tuna_exp.comparison.table import agreement_rows, flat, trust_rows
 from tuna_exp.errors import UserError
@@ -55,12 +57,19 @@ def log_comparison(
 
 
 def summary(comparison: Comparison, method: str) -> dict[str, object]:
-    """A method's numbers under the names of table.csv, a part of the items under split/name."""
+    """A method's numbers under the names of table.csv, a part of the items under split/name.
+
+    Figures over all of a benchmark are under benchmark/figure.
+    """
     said: dict[str, object] = {}
     for row in comparison.rows:
         if row.method == method:
             prefix = "" if row.split == ALL else f"{row.split}/"
             said |= {f"{prefix}{name}": value for name, value in flat(comparison, row).items()}
+    for one in comparison.benchmarks:
+        said |= {f"{one.name}/items": one.items, f"{one.name}/of": one.of}
+        own = [row for row in one.rows_of(ALL) if row.method == method]
+        said |= {f"{one.name}/{row.metric}": row.interval.value for row in own}
     return {
         name: value
         for name, value in said.items()
@@ -76,6 +85,8 @@ def _log_method(
     run = _start(comparison, about, folder, mode, project, group)
     with _finishing(run):
         run.log({"predictions": _table(method)})
+        if comparison.benchmarks:
+            run.log({"figures": _figures(comparison, method.method)})
         run.summary.update(summary(comparison, method.method))
     return str(run.id)
 
@@ -102,6 +113,16 @@ def reliability_summary(comparison: Comparison) -> dict[str, float]:
         for field in dataclasses.fields(trust.figures)
     }
     return {name: i.value for name, i in figures.items() if isinstance(i, Interval)}
+
+
+def _figures(comparison: Comparison, method: str) -> wandb.Table:
+    rows = [
+        [None if value == "" else value for value in numbers(one, row)]
+        for one in comparison.benchmarks
+        for row in one.rows
+        if row.method == method
+    ]
+    return wandb.Table(columns=[*COLUMNS], data=rows)
 
 
 def _verdicts(comparison: Comparison) -> wandb.Table:
@@ -152,6 +173,7 @@ def _start(
                 **about,
                 "confidence": settings.confidence,
                 "resamples": settings.resamples,
+                **{f"benchmarks/{one.name}": one.size for one in comparison.benchmarks},
             },
             settings=_quiet(),
         )

@@ -6,7 +6,8 @@ The terminal, the report and the tracker all take their words from here, so that
 import math
 from collections.abc import Sequence
 
-from tuna_exp.comparison.results import ALL, Comparison, RankingResult, Row
+from tuna_exp.comparison.benchmarks import ALL
+from tuna_exp.comparison.results import Comparison, RankingResult, Row
 from tuna_exp.comparison.statistics import CHANCE, Interval, can_tell
 
 UNKNOWN = "–"
@@ -33,6 +34,21 @@ def percents(interval: Interval | None) -> str:
         return UNKNOWN
     span = f"{percent(interval.low)}, {percent(interval.high)}" if interval.known else UNKNOWN
     return f"{percent(interval.value)} [{span}]"
+
+
+def figure(interval: Interval) -> str:
+    """A figure of a benchmark: a share in percent, any other number as it is."""
+    known = [n for n in (interval.value, interval.low, interval.high) if not math.isnan(n)]
+    if all(0 <= number <= 1 for number in known):
+        return percents(interval)
+    span = f"{interval.low:.2f}, {interval.high:.2f}" if interval.known else UNKNOWN
+    return f"{interval.value:.2f} [{span}]"
+
+
+def held_out(comparison: Comparison, items: int) -> str:
+    """240 held-out items, with the mark of a subset where they are one."""
+    mark = f", {comparison.subset}" if comparison.subset else ""
+    return f"{items} held-out items{mark}"
 
 
 def points(interval: Interval | None) -> str:
@@ -79,6 +95,8 @@ def refused(ranking: RankingResult) -> str:
 def headline(comparison: Comparison) -> str:
     """The verdict in one sentence: which ranked methods are told apart from the baseline."""
     rows, base = ranked_rows(comparison, ALL), comparison.baseline
+    if not any(row.difference for row in comparison.rows) and comparison.benchmarks:
+        return _alone(comparison)
     if not rows:
         return f"There is no ranked method here to compare with {base}."
     better, worse = _with_verdict(rows, "better"), _with_verdict(rows, "worse")
@@ -94,6 +112,13 @@ def headline(comparison: Comparison) -> str:
     return f"Ranked training {word}: {_size(comparison, told[0])}{also}{rest}."
 
 
+def _alone(comparison: Comparison) -> str:
+    """One model: the figure that each benchmark is known by."""
+    firsts = [(one, one.rows[0]) for one in comparison.benchmarks if one.rows]
+    told = [f"{one.name} {row.metric} {figure(row.interval)} ({one.size})" for one, row in firsts]
+    return f"{comparison.baseline}: {'; '.join(told)}."
+
+
 def against_chance(comparison: Comparison, agreement: Interval) -> str:
     """Where an agreement stands to that of a random order, as far as its sets can tell."""
     enough = can_tell(agreement.items, comparison.bootstrap.confidence)
@@ -105,6 +130,7 @@ def against_chance(comparison: Comparison, agreement: Interval) -> str:
 def notes(comparison: Comparison) -> list[str]:
     """What the numbers do and do not show, one sentence each."""
     told = [_resolution(comparison), _unseen_kinds(comparison), _lengths(comparison)]
+    told += _benchmarks(comparison)
     told.append(_cause(comparison))
     told += [_ranker(comparison, ranking) for ranking in comparison.rankings]
     told += [
@@ -114,6 +140,16 @@ def notes(comparison: Comparison) -> list[str]:
         if verdict.severity == "warning"
     ]
     return [sentence for sentence in [*told, _limits(comparison)] if sentence]
+
+
+def _benchmarks(comparison: Comparison) -> list[str]:
+    told = [
+        f"{one.name}, {one.size}: every kind in proportion, the same items for every method; these "
+        "are not the figures of the whole benchmark."
+        for one in comparison.benchmarks
+        if one.items < one.of
+    ]
+    return [*told, *(remark for one in comparison.benchmarks for remark in one.remarks)]
 
 
 def ranked_rows(comparison: Comparison, split: str) -> list[Row]:
@@ -145,7 +181,7 @@ def _size(comparison: Comparison, row: Row) -> str:
     return (
         f"{row.method} scores {size if interval.value else 'level with'} {comparison.baseline} "
         f"({level(comparison)} interval {100 * interval.low:+.1f} to {100 * interval.high:+.1f}, "
-        f"{row.items} held-out items)"
+        f"{held_out(comparison, row.items)})"
     )
 
 
@@ -222,6 +258,8 @@ def _ranker(comparison: Comparison, ranking: RankingResult) -> str:
 
 
 def _limits(comparison: Comparison) -> str:
+    if len(comparison.methods) == 1:
+        return "Intervals tell what other items of the same sort might show."
     compared = len(ranked_rows(comparison, ALL))
     each = f"; they are not corrected for there being {compared} of them" if compared > 1 else ""
     return (

@@ -6,11 +6,12 @@ from dataclasses import dataclass
 from tuna_exp.comparison.reliability import Reliability, measure
 from tuna_exp.comparison.statistics import Bootstrap
 from tuna_exp.comparison.verdicts import share, tau, verdicts
+from tuna_exp.datasets.overlap import Index
 from tuna_exp.diagnosis.contents import examine
 from tuna_exp.diagnosis.findings import Diagnosis, Finding, gravest_first
 from tuna_exp.diagnosis.lengths import Count, too_long
 from tuna_exp.diagnosis.loading import RankedData
-from tuna_exp.diagnosis.overlap import Index, overlaps
+from tuna_exp.diagnosis.overlap import overlaps
 
 # Told here with counts and examples.
 _TOLD_ELSEWHERE = {"tied_pairs", "unordered_sets", "refusals", "all"}

@@ -1,77 +1,17 @@
-"""What evaluation sets have in common with a dataset: whole texts and runs of words.
+"""What evaluation sets have in common with a dataset: whole texts and runs of words."""
 
-A run is 13 words by default, as GPT-3 was checked (Brown et al. 2020, appendix C). A word is a run
-of letters, digits and underscores whatever their case. Left out: paraphrases, and scripts without
-spaces, whose sentences count as one word each; they are found as whole texts only.
-"""
-
-import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import chain
 from pathlib import Path
 
+from tuna_exp.datasets.overlap import Index
 from tuna_exp.datasets.reading import MalformedError, read_rows, read_text
 from tuna_exp.diagnosis.findings import Finding, quote
 from tuna_exp.diagnosis.loading import RankedSet
 from tuna_exp.errors import ConfigError, DataError
 from tuna_exp.records import Instruction
 
-RUN_OF_WORDS = 13
-# Shorter whole texts, such as "yes" or a name, are common property.
-LEAST_WORDS = 4
-_WORD = re.compile(r"\w+")
 _SUFFIXES = (".json", ".jsonl", ".txt")
-
-
-@dataclass(frozen=True)
-class Shared:
-    """What a text shares with an evaluation set: the whole, or a run of words."""
-
-    source: str
-    whole: bool
-    words: str
-
-
-@dataclass
-class Index:
-    """Evaluation texts, to be looked up in; `size` words make a run.
-
-    A run is kept as its 64-bit hash: with 100 million runs one in 10^11 look-ups would be wrong.
-    """
-
-    size: int
-    whole: dict[tuple[str, ...], str] = field(default_factory=dict)
-    runs: dict[int, str] = field(default_factory=dict)
-
-    def add(self, source: str, texts: Iterable[str]) -> None:
-        """Add the texts of one source; what an earlier one has is that one's."""
-        for text in texts:
-            words = words_of(text)
-            if len(words) >= LEAST_WORDS:
-                self.whole.setdefault(words, source)
-            for run in _runs(words, self.size):
-                self.runs.setdefault(hash(run), source)
-
-    def find(self, text: str) -> Shared | None:
-        """Return what a text shares, the whole text before a run."""
-        words = words_of(text)
-        if words in self.whole:
-            return Shared(self.whole[words], True, " ".join(words))
-        for run in _runs(words, self.size):
-            source = self.runs.get(hash(run))
-            if source is not None:
-                return Shared(source, False, " ".join(run))
-        return None
-
-
-def words_of(text: str) -> tuple[str, ...]:
-    """Return a text's words in small letters."""
-    return tuple(_WORD.findall(text.casefold()))
-
-
-def _runs(words: Sequence[str], size: int) -> Iterator[tuple[str, ...]]:
-    return (tuple(words[i : i + size]) for i in range(len(words) - size + 1))
 
 
 def build(

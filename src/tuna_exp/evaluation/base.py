@@ -32,8 +32,13 @@ class Benchmark(Protocol):
     `name` is what it is called in tables, `batch_size` how many items are answered together.
     """
 
-    name: str
-    batch_size: int
+    @property
+    def name(self) -> str:
+        """Return the name."""
+
+    @property
+    def batch_size(self) -> int:
+        """Return how many items are answered together."""
 
     def digest(self) -> dict[str, object]:
         """Return what decides items and scores, as JSON values."""

@@ -122,14 +122,14 @@ class ServiceLLM:
         self, instruction: Instruction, decoding: Decoding, seed: int, first: int, form: Form | None
     ) -> Request:
         """Return the request for answers from the place `first` on."""
-        greedy = decoding.temperature == 0
-        own_seed = None if greedy or not self.seeds else _seed(seed, instruction.id, first)
+        # Greedy answers carry one too: services are not exact, and a repeat is to be asked anew.
+        own_seed = _seed(seed, instruction.id, first) if self.seeds else None
         question = Question(
             self._turns(instruction), decoding, own_seed, self.logprobs, form, self.parameters
         )
         body = WIRES[self.endpoint.wire].body(self.endpoint.model, question)
         # What a service draws by itself differs by asking, not by what is posted.
-        part = "" if own_seed is not None or greedy else f"{seed}/{instruction.id}/{first}"
+        part = "" if own_seed is not None else f"{seed}/{instruction.id}/{first}"
         return Request(self.endpoint.base_url, self.endpoint.wire, body, part)
 
     def _turns(self, instruction: Instruction) -> list[Turn]:
@@ -293,7 +293,8 @@ def shared(reply: Reply, usd: float) -> list[Usage]:
     """Divide what a reply took among its answers, by their tokens where these are known."""
     count = len(reply.choices)
     lengths = [len(choice.logps or ()) for choice in reply.choices]
-    if sum(lengths) != reply.taken.generated:
+    # Hidden reasoning has no log-probabilities; some servers count only one of several answers.
+    if not all(lengths) or sum(lengths) < reply.taken.generated:
         even, rest = divmod(reply.taken.generated, count)
         lengths = [even + (i < rest) for i in range(count)]
     return [

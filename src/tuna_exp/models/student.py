@@ -82,6 +82,14 @@ class Student:
             sampler=self.sampler,
         )
 
+    def prompting(self) -> dict[str, object]:
+        """Return what decides a checkpoint's answers besides its weights."""
+        return {
+            "prompt_format": self.prompt_format,
+            "system_prompt": self.system_prompt,
+            "sampler": self.sampler.digest(),
+        }
+
     def digest(self) -> dict[str, object]:
         """Return what decides a training run's result, besides its data and objective."""
         return {

@@ -56,13 +56,21 @@ class Question:
 
 
 class Judge:
-    """An LLM that is asked questions, `together` at a time."""
+    """An LLM that is asked questions, `together` at a time; `setting` is where it is set."""
 
-    def __init__(self, llm: LLM, answer: Answer, decoding: Decoding, together: int) -> None:
+    def __init__(
+        self,
+        llm: LLM,
+        answer: Answer,
+        decoding: Decoding,
+        together: int,
+        setting: str = "ranker",
+    ) -> None:
         self.llm = llm
         self.answer = answer
         self.decoding = decoding
         self.together = together
+        self.setting = setting
 
     @cached_property
     def way(self) -> Answer:
@@ -92,18 +100,19 @@ class Judge:
         """Raise ConfigError where the LLM cannot answer the way it is asked to."""
         if self.answer not in ANSWERS:
             raise ConfigError(
-                f"ranker.answer={self.answer!r}; allowed are {', '.join(map(repr, ANSWERS))}."
+                f"{self.setting}.answer={self.answer!r}; allowed are "
+                f"{', '.join(map(repr, ANSWERS))}."
             )
         if self.together < 1:
-            raise ConfigError(f"ranker.batch_size={self.together}. Cure: give 1 or more.")
+            raise ConfigError(f"{self.setting}.batch_size={self.together}. Cure: give 1 or more.")
         gives = self.llm.gives
         needed = NEEDED.get(self.answer)
         if needed is not None and needed not in gives:
             possible = [way for way, gift in NEEDED.items() if gift in gives]
             cures = "|".join([*possible, "text"])
             raise ConfigError(
-                f"ranker.answer={self.answer} needs a judge that gives {needed}; "
-                f"{type(self.llm).__name__} does not. Cure: ranker.answer={cures}."
+                f"{self.setting}.answer={self.answer} needs a judge that gives {needed}; "
+                f"{type(self.llm).__name__} does not. Cure: {self.setting}.answer={cures}."
             )
 
     def release(self) -> None:
@@ -174,6 +183,26 @@ class Judge:
             judgement(question, reply[0], usage)
             for question, reply, usage in zip(questions, replies, read, strict=True)
         ]
+
+
+class JudgedRanker:
+    """Base of rankers that ask a judge; `seed` is of what is drawn in its questions and replies."""
+
+    def __init__(
+        self, judge: LLM, answer: Answer, decoding: Decoding, batch_size: int, seed: int
+    ) -> None:
+        self.judge = judge
+        self.seed = seed
+        self.asking = Judge(judge, answer, decoding, batch_size)
+
+    @property
+    def batch_size(self) -> int:
+        """How many sets to rank together."""
+        return self.asking.size
+
+    def release(self) -> None:
+        """Let go of the judge."""
+        self.asking.release()
 
 
 def judgement(question: Question, reply: Candidate, read: Usage) -> Judgement:

@@ -22,7 +22,7 @@ from tuna_exp.llms.base import LLM, Form
 from tuna_exp.llms.decoding import Decoding
 from tuna_exp.rankers.asking import (
     Answer,
-    Judge,
+    JudgedRanker,
     Question,
     Reply,
     Scores,
@@ -117,7 +117,7 @@ class Sitting:
         return len(opinions) > 1 and agree(opinions[0], opinions[1])
 
 
-class ContextualRanker:
+class ContextualRanker(JudgedRanker):
     """Listwise ranking by an LLM.
 
     `answer` says how the judge replies (see `asking`). The first order in which the responses are
@@ -137,16 +137,9 @@ class ContextualRanker:
         orders: int,
         repeats: int,
     ) -> None:
-        self.judge = judge
-        self.seed = seed
+        super().__init__(judge, answer, decoding, batch_size, seed)
         self.orders = orders
         self.repeats = repeats
-        self.asking = Judge(judge, answer, decoding, batch_size)
-
-    @property
-    def batch_size(self) -> int:
-        """How many sets to rank together."""
-        return self.asking.size
 
     def digest(self) -> dict[str, object]:
         """Return what decides the order: judge, prompt, seed, and decoding where text is made."""
@@ -201,10 +194,6 @@ class ContextualRanker:
         """Return the different texts in the order they are shown in first."""
         texts = different(candidates)
         return [texts[i] for i in self._orders(candidates.instruction, len(texts))[0]]
-
-    def release(self) -> None:
-        """Let go of the judge."""
-        self.asking.release()
 
     def _orders(self, instruction: Instruction, count: int) -> list[list[int]]:
         return presentations(count, self.orders, f"{self.seed}/{instruction.id}")

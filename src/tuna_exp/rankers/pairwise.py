@@ -17,7 +17,7 @@ from tuna_exp.llms.base import LLM, Form
 from tuna_exp.llms.decoding import Decoding
 from tuna_exp.rankers.asking import (
     Answer,
-    Judge,
+    JudgedRanker,
     Question,
     Reply,
     Scores,
@@ -96,7 +96,7 @@ class Match:
             self.due, self.scores = [], done.value
 
 
-class PairwiseRanker:
+class PairwiseRanker(JudgedRanker):
     """Ranking by an LLM's verdicts on pairs.
 
     pairs="all" compares every two, and a response scores 1 for each other that it beats and 1/2 for
@@ -116,16 +116,9 @@ class PairwiseRanker:
         pairs: Literal["all", "sorted"],
         orders: int,
     ) -> None:
-        self.judge = judge
-        self.seed = seed
+        super().__init__(judge, answer, decoding, batch_size, seed)
         self.pairs = pairs
         self.orders = orders
-        self.asking = Judge(judge, answer, decoding, batch_size)
-
-    @property
-    def batch_size(self) -> int:
-        """How many sets to rank together."""
-        return self.asking.size
 
     def digest(self) -> dict[str, object]:
         """Return what decides the order."""
@@ -162,10 +155,6 @@ class PairwiseRanker:
             self._play(running)
         return [outcome(match) for match in matches]
 
-    def release(self) -> None:
-        """Let go of the judge."""
-        self.asking.release()
-
     def _begin(self, candidates: CandidateSet) -> Match:
         texts = different(candidates)
         # Which of two is shown first must not depend on how they were sampled.
@@ -196,14 +185,20 @@ class PairwiseRanker:
 
     def _question(self, match: Match, pair: Pair) -> Question:
         shown = (match.texts[pair[0]], match.texts[pair[1]])
-        words = TASK.format(instruction=match.instruction.text, a=shown[0], b=shown[1])
-        way = self.asking.way
-        name = f"judge/{match.instruction.id}/{pair[0]}-{pair[1]}"
-        task = Instruction(id=name, instruction=words + PROMPTS[way])
-        if way == "first_token":
-            return Question(shown, task, begun=ANSWER_BEGINS, options=OPTIONS, weigh=most_probable)
-        form = PAIR_FORM if way == "form" else None
-        return Question(shown, task, read_formed if form else read_words, form)
+        name = f"{match.instruction.id}/{pair[0]}-{pair[1]}"
+        return pair_question(match.instruction, shown, name, self.asking.way)
+
+
+def pair_question(
+    instruction: Instruction, shown: tuple[str, str], name: str, way: Answer
+) -> Question:
+    """Return the question which of two responses is better; `way` is how the judge answers."""
+    words = TASK.format(instruction=instruction.text, a=shown[0], b=shown[1])
+    task = Instruction(id=f"judge/{name}", instruction=words + PROMPTS[way])
+    if way == "first_token":
+        return Question(shown, task, begun=ANSWER_BEGINS, options=OPTIONS, weigh=most_probable)
+    form = PAIR_FORM if way == "form" else None
+    return Question(shown, task, read_formed if form else read_words, form)
 
 
 def compare_all(count: int) -> Comparing:

@@ -17,7 +17,7 @@ from tuna_exp.llms.base import LLM, Form
 from tuna_exp.llms.decoding import Decoding
 from tuna_exp.rankers.asking import (
     Answer,
-    Judge,
+    JudgedRanker,
     Question,
     Reply,
     Scores,
@@ -82,7 +82,7 @@ class Criterion:
     weight: float
 
 
-class RubricRanker:
+class RubricRanker(JudgedRanker):
     """Ranking by the weighted mean of an LLM's scores for each criterion.
 
     Scores are 1 to 10, or, by the first token, the mean of 1 to 9 weighted with the probability of
@@ -99,15 +99,8 @@ class RubricRanker:
         seed: int,
         criteria: Sequence[Mapping[str, object]],
     ) -> None:
-        self.judge = judge
-        self.seed = seed
+        super().__init__(judge, answer, decoding, batch_size, seed)
         self.criteria = [Criterion(**criterion) for criterion in criteria]  # type: ignore[arg-type]
-        self.asking = Judge(judge, answer, decoding, batch_size)
-
-    @property
-    def batch_size(self) -> int:
-        """How many sets to rank together."""
-        return self.asking.size
 
     def digest(self) -> dict[str, object]:
         """Return what decides the order."""
@@ -157,10 +150,6 @@ class RubricRanker:
             scores = self._means([judgement.scores[0] for judgement in judgements])
             made.append(ranked(candidates.instruction, some, scores, judgements))
         return made
-
-    def release(self) -> None:
-        """Let go of the judge."""
-        self.asking.release()
 
     def _means(self, scores: Sequence[float]) -> list[float]:
         """Return each response's weighted mean; `scores` hold its criteria one after the other."""

@@ -7,11 +7,10 @@ than it may be. The expectation takes four bytes a token and answers as long as 
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 from tuna_exp.llms.base import LLM
 from tuna_exp.llms.decoding import Decoding
-from tuna_exp.rankers.base import Ranker
 from tuna_exp.records import Instruction
 
 BYTES_PER_TOKEN = 4
@@ -41,6 +40,13 @@ class Bill:
         )
 
 
+class Asker(Protocol):
+    """A ranker, or a judge of pairs: it may ask an LLM questions about responses."""
+
+    def questions(self, responses: int) -> int:
+        """Return how many questions are asked at most about a set of so many responses."""
+
+
 def answering(llm: LLM, instructions: Sequence[Instruction], decoding: Decoding, seed: int) -> Bill:
     """Return what answers to these instructions will cost; what is in the ledger costs nothing."""
     asked = llm.unanswered(instructions, decoding, seed) if llm.usd(1e6, 1e6) else []
@@ -60,7 +66,7 @@ def answering(llm: LLM, instructions: Sequence[Instruction], decoding: Decoding,
 
 
 def ranking(
-    ranker: Ranker, instructions: Sequence[Instruction], sampling: Decoding, sets: int
+    ranker: Asker, instructions: Sequence[Instruction], sampling: Decoding, sets: int
 ) -> Bill:
     """Return what ranking `sets` sets of responses to these instructions will cost.
 
@@ -73,7 +79,7 @@ def ranking(
 
 
 def _judging(
-    ranker: Ranker, judge: LLM, instructions: Sequence[Instruction], sampling: Decoding, sets: int
+    ranker: Asker, judge: LLM, instructions: Sequence[Instruction], sampling: Decoding, sets: int
 ) -> Bill:
     if not judge.usd(1e6, 1e6):
         return Bill()
@@ -101,7 +107,7 @@ def expected_length(instructions: Sequence[Instruction], decoding: Decoding) -> 
     return min(own, decoding.max_new_tokens)
 
 
-def judges(ranker: Any) -> Iterator[tuple[Ranker, LLM]]:
+def judges(ranker: Any) -> Iterator[tuple[Asker, LLM]]:
     """Return the rankers in a ranker that ask an LLM, each with that LLM."""
     judge = getattr(ranker, "judge", None)
     if judge is not None:

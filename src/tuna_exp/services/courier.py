@@ -29,7 +29,7 @@ from aiolimiter import AsyncLimiter
 from pydantic import TypeAdapter
 
 from tuna_exp.services.endpoint import Endpoint, Failure, failure, send
-from tuna_exp.services.ledger import Purse, courier_lock
+from tuna_exp.services.ledger import Purse, living
 from tuna_exp.services.requests import ReplyError, Request
 from tuna_exp.services.wires import WIRES, token_bound
 
@@ -87,7 +87,7 @@ class Courier:
 
     async def run(self, asked: "asyncio.Queue[Sequence[str] | None]") -> None:
         """Answer the keys of the queue until None comes; then end what is under way."""
-        with courier_lock(self.path, self.name):
+        with living(self.path, self.name):
             await self.writer.read(lambda ledger: ledger.recover(self.name))
             async with self.endpoint.client() as client:
                 if self.endpoint.transport == "batch":

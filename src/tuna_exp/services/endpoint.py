@@ -110,7 +110,12 @@ _NO_CREDIT = "insufficient_quota"
 def failure(error: Exception, endpoint: Endpoint) -> Failure:
     """Sort an SDK's error."""
     status = getattr(error, "status_code", None)
-    words = " ".join(str(error).split())[:300].replace(endpoint.key, "KEY")
+    words = " ".join(str(error).split())[:300]
+    if endpoint.key_variable and endpoint.key:
+        words = words.replace(endpoint.key, "KEY")
+    if status is None and not _is_of_the_line(error):
+        told = f"a request could not be made: {type(error).__name__}: {words}"
+        return Failure("stop", told, charged=True)
     if status is None:
         # What was never sent cannot have been charged; httpx says so by the error underneath.
         cause = type(error.__cause__).__name__
@@ -123,6 +128,11 @@ def failure(error: Exception, endpoint: Endpoint) -> Failure:
         told = f"{endpoint.base_url} refused model {endpoint.model} with status {status}: {words}"
         return Failure("stop", f"{told}. Cure: {cure}.", charged=False)
     return Failure("wait", f"status {status}: {words}", charged=False, seconds=asked_wait(error))
+
+
+def _is_of_the_line(error: Exception) -> bool:
+    """Whether both SDKs would call it a failure of the connection, a timeout included."""
+    return any(kind.__name__ == "APIConnectionError" for kind in type(error).__mro__)
 
 
 def asked_wait(error: Exception) -> float | None:

@@ -377,6 +377,18 @@ def courier_lock(ledger: Path, courier: str) -> FileLock:
     return FileLock(folder / f"{courier}.lock")
 
 
+@contextmanager
+def living(ledger: Path, courier: str) -> Iterator[None]:
+    """Be a courier that lives, for as long as the block runs."""
+    lock = courier_lock(ledger, courier)
+    with lock:
+        try:
+            yield
+        finally:
+            with suppress(OSError):
+                Path(lock.lock_file).unlink()
+
+
 def is_alive(ledger: Path, courier: str) -> bool:
     """Whether a courier lives; the lock of a dead one is removed."""
     lock = courier_lock(ledger, courier)

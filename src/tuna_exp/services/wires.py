@@ -6,7 +6,7 @@ streaming (an answer counts when it is whole).
 """
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -86,12 +86,7 @@ class OpenAIChat:
 
     def read(self, raw: str) -> Reply:
         """Read a reply. Raises ReplyError where it is no answer."""
-        reply = parsed(raw)
-        try:
-            choices = tuple(self._choice(choice) for choice in reply["choices"])
-            return Reply(choices, str(reply.get("model", "")), openai_taken(reply))
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
-            raise unreadable(raw, error) from error
+        return openai_reply(raw, self._choice)
 
     def _choice(self, choice: Mapping[str, Any]) -> Choice:
         message = choice["message"]
@@ -123,12 +118,7 @@ class OpenAICompletions:
 
     def read(self, raw: str) -> Reply:
         """Read a reply. Raises ReplyError where it is no answer."""
-        reply = parsed(raw)
-        try:
-            choices = tuple(self._choice(choice) for choice in reply["choices"])
-            return Reply(choices, str(reply.get("model", "")), openai_taken(reply))
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
-            raise unreadable(raw, error) from error
+        return openai_reply(raw, self._choice)
 
     def _choice(self, choice: Mapping[str, Any]) -> Choice:
         told = choice.get("logprobs") or {}
@@ -212,6 +202,16 @@ def anthropic_form(form: "Form") -> dict[str, Any]:
 def finish(reason: str | None) -> FinishReason:
     """Return why an answer ended, in our words."""
     return ENDED.get(reason or "", "stop")
+
+
+def openai_reply(raw: str, read: Callable[[Mapping[str, Any]], Choice]) -> Reply:
+    """Read a reply in OpenAI's shape, each choice with `read`. Raises ReplyError."""
+    reply = parsed(raw)
+    try:
+        choices = tuple(map(read, reply["choices"]))
+        return Reply(choices, str(reply.get("model", "")), openai_taken(reply))
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise unreadable(raw, error) from error
 
 
 def openai_taken(reply: Mapping[str, Any]) -> Taken:

@@ -3,7 +3,7 @@
 import csv
 import io
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -11,6 +11,7 @@ from typing import Any
 from rich.console import Console
 
 from tuna_exp.comparison import results, table
+from tuna_exp.comparison.benchmarks import Answered, BenchmarkResult, benchmark_result
 from tuna_exp.comparison.between_rankers import Agreement, agreements
 from tuna_exp.comparison.ranking_quality import assess
 from tuna_exp.comparison.reliability import measure
@@ -29,7 +30,7 @@ from tuna_exp.comparison.verdicts import verdicts
 from tuna_exp.datasets.verifiable import verify
 from tuna_exp.plan import Workspace
 from tuna_exp.records import Instruction, Prediction, RankedExample, read_records
-from tuna_exp.stages.evaluate import PREDICTIONS
+from tuna_exp.stages.evaluate import PREDICTIONS, read_figures
 from tuna_exp.stages.rank import RANKING
 
 TABLE = "table.ansi"
@@ -51,6 +52,11 @@ class Settings:
     tracking: Mode
     project: str
 
+    @property
+    def bootstrap(self) -> Bootstrap:
+        """How every interval is made."""
+        return Bootstrap(self.confidence, self.resamples, self.seed)
+
 
 class Inputs:
     """The artifacts that a comparison is made from, by folder name, with their manifests."""
@@ -69,6 +75,11 @@ class Inputs:
             found |= dict.fromkeys(self.ancestors(f"{made['stage']}-{made['digest'][:16]}"))
         return [*found, name]
 
+    def made_from(self, figures: str) -> str:
+        """Return the name of the evaluation that figures are of."""
+        made = self.manifests[figures]["inputs"]["predictions"]
+        return f"{made['stage']}-{made['digest'][:16]}"
+
     def cost(self, name: str) -> tuple[float, Tokens]:
         """Return seconds and tokens that making this artifact took, its ancestors included."""
         parts = [
@@ -79,13 +90,25 @@ class Inputs:
         return sum(p["wall_seconds"] for p in parts), sum(map(tokens_of, parts), Tokens())
 
 
-def compare(methods: Mapping[str, str], settings: Settings, work: Workspace) -> None:
-    """Write table, JSON and HTML report; `methods` names each method's evaluation in the inputs."""
+def compare(
+    methods: Mapping[str, Mapping[str, str]],
+    benchmarks: Sequence[str],
+    settings: Settings,
+    work: Workspace,
+) -> None:
+    """Write table, JSON and HTML report.
+
+    `methods` names, by method and benchmark, the figures among the inputs; the first of
+    `benchmarks` is that which methods are compared by.
+    """
     inputs = Inputs(work.inputs)
     work.bar.start(3, "parts")
-    bootstrap = Bootstrap(settings.confidence, settings.resamples, settings.seed)
+    bootstrap = settings.bootstrap
+    scored = [benchmark_of(inputs, name, methods, settings) for name in benchmarks]
+    first = scored[0]
+    kept = [method for method in methods if method in first.methods]
     comparison = results.compare(
-        [method_result(inputs, method, name) for method, name in methods.items()],
+        [method_result(inputs, m, inputs.made_from(methods[m][first.name])) for m in kept],
         rankings(inputs, bootstrap),
         [stage_cost(manifest) for manifest in inputs.manifests.values()],
         settings.baseline,
@@ -94,7 +117,9 @@ def compare(methods: Mapping[str, str], settings: Settings, work: Workspace) -> 
         settings.seed,
     )
     trust, agree = trusts(inputs, bootstrap)
-    comparison = replace(comparison, trust=tuple(trust), agreements=tuple(agree))
+    comparison = replace(
+        comparison, trust=tuple(trust), agreements=tuple(agree), benchmarks=tuple(scored)
+    )
     work.bar.advance()
     table.write(comparison, work.folder)
     write_table(comparison, work.folder / TABLE)
@@ -107,6 +132,33 @@ def compare(methods: Mapping[str, str], settings: Settings, work: Workspace) -> 
     )
     work.bar.advance()
     work.note(methods=list(methods), items=len(comparison.methods[0].predictions))
+
+
+def benchmark_of(
+    inputs: Inputs, name: str, methods: Mapping[str, Mapping[str, str]], settings: Settings
+) -> BenchmarkResult:
+    """Put the figures of the methods that have some on a benchmark side by side."""
+    answered = {
+        m: answered_by(inputs, m, made[name]) for m, made in methods.items() if name in made
+    }
+    missing = [method for method in methods if method not in answered]
+    found = benchmark_result(name, [*answered.values()], settings.baseline, settings.bootstrap)
+    told = [f"{m} has no evaluation on {name}." for m in missing if m != settings.baseline]
+    return replace(found, remarks=(*found.remarks, *told))
+
+
+def answered_by(inputs: Inputs, method: str, figures: str) -> Answered:
+    """Read a method's answers to a benchmark, and the figures over them."""
+    evaluation = inputs.made_from(figures)
+    made, facts = inputs.manifests[figures]["settings"], inputs.manifests[evaluation]["facts"]
+    return Answered(
+        method=method,
+        predictions=list(read_records(inputs.folders[evaluation] / PREDICTIONS, Prediction)),
+        figures=read_figures(inputs.folders[figures]),
+        settings=made["benchmark"],
+        of=facts["of"],
+        at=Bootstrap(**made["bootstrap"]),
+    )
 
 
 def write_table(comparison: Comparison, path: Path) -> None:

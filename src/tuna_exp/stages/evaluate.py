@@ -1,36 +1,84 @@
-"""Evaluate: a model answers a benchmark, every answer is scored and kept."""
+"""Evaluate: a model answers a benchmark, every answer is scored and kept; then figures over all.
 
-from collections.abc import Sequence
+Two stages: answers cost hours and are kept whatever level the intervals are to have.
+"""
+
+import json
+import math
+from collections.abc import Mapping, Sequence
 from functools import partial
+from pathlib import Path
+from typing import Any
 
-from tuna_exp.evaluation.verifiable import VerifiableBenchmark
+from tuna_exp.comparison.json_text import json_text
+from tuna_exp.comparison.statistics import Bootstrap, Interval
+from tuna_exp.evaluation.base import Benchmark, Figure
+from tuna_exp.evaluation.subset import whole_size
 from tuna_exp.llms.base import LLM
 from tuna_exp.plan import Workspace
-from tuna_exp.records import Instruction, Prediction, write_records
+from tuna_exp.records import Candidate, Instruction, Prediction, read_records, write_records
 from tuna_exp.stages.journal import Journal
 
 PREDICTIONS = "predictions.jsonl"
+FIGURES = "figures.json"
+_NUMBERS = ("value", "low", "high")
+# Where an answer ends; there are no strings that end one.
+STOP = ("end of sequence", "max_new_tokens")
 
 
-def evaluate(llm: LLM, benchmark: VerifiableBenchmark, work: Workspace) -> None:
+def evaluate(llm: LLM, benchmark: Benchmark, work: Workspace) -> None:
     """Write one Prediction per benchmark item, in the benchmark's order, to `predictions.jsonl`."""
     items, opened = benchmark.items(), llm.open()
-    room = benchmark.decoding().max_new_tokens
+    decoding = benchmark.decoding()
+    room = decoding.max_new_tokens
     ordered = sorted(items, key=partial(opened.prompt_length, room=room))
     opened.remember(items)
 
     def answer_batch(number: int, batch: Sequence[Instruction]) -> list[Prediction]:
-        answers = opened.answer(batch, benchmark.decoding(), seed=0)
-        return [benchmark.score(i, some[0]) for i, some in zip(batch, answers, strict=True)]
+        answers = [some[0] for some in opened.answer(batch, decoding, seed=0)]
+        note_cost(work, answers)
+        return [benchmark.score(i, answer) for i, answer in zip(batch, answers, strict=True)]
 
     journal = Journal(work.scratch / PREDICTIONS, [Prediction])
-    answered = journal.complete(ordered, benchmark.batch_size, answer_batch, work.bar, "items")
+    size = llm.together(benchmark.batch_size)
+    answered = journal.complete(ordered, size, answer_batch, work.bar, "items")
+    opened.close()
     by_id = {prediction.instruction.id: prediction for prediction in answered}
     predictions = [by_id[item.id] for item in items]
     write_records(work.folder / PREDICTIONS, predictions)
     work.note(
         items=len(items),
+        of=whole_size(benchmark),
         passed=sum(p.passed for p in predictions),
         mean_score=sum(p.score for p in predictions) / len(predictions),
         generated_tokens=sum(p.tokens for p in predictions),
+        at_max_tokens=sum(p.tokens >= room for p in predictions),
     )
+
+
+def note_cost(work: Workspace, answers: Sequence[Candidate]) -> None:
+    """Note what a service took. It answers all items in one batch, so one note is the total."""
+    usd = sum(answer.origin.usage.usd for answer in answers if answer.origin)
+    if usd:
+        work.note(usd=usd)
+
+
+def measure(benchmark: Benchmark, bootstrap: Bootstrap, work: Workspace) -> None:
+    """Write the benchmark's figures over the predictions of the input to `figures.json`."""
+    work.bar.start(1, "parts")
+    path = work.inputs["predictions"] / PREDICTIONS
+    figures = benchmark.figures(list(read_records(path, Prediction)), bootstrap)
+    (work.folder / FIGURES).write_text(json_text(figures), encoding="utf-8")
+    work.bar.advance()
+    work.note(figures=len(figures))
+
+
+def read_figures(folder: Path) -> list[Figure]:
+    """Read what `measure` wrote; an unknown number is NaN again."""
+    stored = json.loads((folder / FIGURES).read_text(encoding="utf-8"))
+    return [Figure(one["metric"], one["group"], _interval(one["interval"])) for one in stored]
+
+
+def _interval(stored: Mapping[str, Any]) -> Interval:
+    value, low, high = (math.nan if stored[name] is None else stored[name] for name in _NUMBERS)
+    return Interval(value, low, high, stored["items"])

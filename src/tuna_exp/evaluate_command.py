@@ -1,0 +1,132 @@
+"""`tuna-exp evaluate`: the figures of one model on benchmarks, without training anything.
+
+It makes the steps that a training run makes and writes a run's record, so that either finds what
+the other has computed and `tuna-exp compare` takes both. Left out: several models in one run. A
+sweep (`-m model=A,B`) does that and ends in their comparison.
+"""
+
+import re
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from hydra.core.hydra_config import HydraConfig
+from omegaconf import DictConfig, OmegaConf
+
+from tuna_exp.config_types import check_config
+from tuna_exp.errors import ConfigError, UserError, nearest
+from tuna_exp.experiment import (
+    build_benchmarks,
+    build_student,
+    check_folder,
+    check_login,
+    make,
+    save_settings,
+)
+from tuna_exp.quiet import quiet_libraries
+
+if TYPE_CHECKING:
+    from tuna_exp.scoring import Subject
+
+SUBJECTS = ("model", "teacher")
+USAGE = """usage: tuna-exp evaluate [subject=model|teacher] [GROUP=OPTION ...] [KEY=VALUE ...]
+       [--json]
+
+Score one model on benchmarks; what is there already is not computed again.
+
+  tuna-exp evaluate model=smollm2_135m evaluation=verifiable evaluation.limit=50
+  tuna-exp evaluate model=hub model.name=FOLDER_OR_ID     a checkpoint folder or a Hub model
+  tuna-exp evaluate subject=teacher teacher=openai        a service, or whoever else teaches
+  tuna-exp evaluate -m model=tiny,smollm2_135m            several, then compared
+"""
+_CHECKPOINT = re.compile(r"train/([0-9a-f]{16})/checkpoint")
+
+
+def parsed_apart(arguments: Sequence[str]) -> tuple[Callable[..., None], list[str]]:
+    """Return what to do with the composed config, and the arguments that are for composing it.
+
+    Raises ConfigError for a subject that is none.
+    """
+    own = [argument for argument in arguments if argument.startswith("subject=")]
+    subject = own[-1].partition("=")[2] if own else "model"
+    if subject not in SUBJECTS:
+        raise ConfigError(
+            f"subject={subject}: who is evaluated; allowed: {', '.join(SUBJECTS)}."
+            f"{nearest(subject, SUBJECTS)} Cure: subject=model model=OPTION, or subject=teacher "
+            "teacher=OPTION."
+        )
+    rest = [argument for argument in arguments if argument not in (*own, "--json")]
+    return partial(run_evaluation, subject, "--json" in arguments), rest
+
+
+def run_evaluation(
+    subject: str,
+    as_json: bool,
+    config: DictConfig,
+    settings: Path,
+    output: Path,
+    overrides: Sequence[str],
+    show: bool,
+) -> None:
+    """Score a model on the benchmarks of a config; the run's record goes to `output`.
+
+    `settings` is the folder of our YAML files; `show` prints the figures, `as_json` as JSON.
+    Raises UserError for what the user can mend.
+    """
+    quiet_libraries()
+    check_config(config, settings)
+    check_folder(Path(config.artifacts), "artifacts")
+    from tuna_exp.runs import Run, run_comparison, show_comparison
+    from tuna_exp.scoring import check_benchmarks, compare_step, scores
+
+    benchmarks = build_benchmarks(config)
+    check_benchmarks(benchmarks)
+    name, chosen = subject_of(config, subject)
+    save_settings(config, overrides, output)
+    comparison = replace(make(config.comparison), baseline=name)
+    final = compare_step({name: scores(chosen, benchmarks, comparison.bootstrap)}, comparison)
+    run = Run(Path(config.artifacts), output, tuple(overrides), make(config.account))
+    artifact = run_comparison(final, run, partial(check_login, config))
+    if show and as_json:
+        sys.stdout.write((artifact.folder / "comparison.json").read_text(encoding="utf-8"))
+    elif show:
+        show_comparison(artifact)
+
+
+def subject_of(config: DictConfig, subject: str) -> tuple[str, "Subject"]:
+    """Return what the model to be scored is called, and the model."""
+    from tuna_exp.scoring import trained, untrained
+
+    choices: Any = HydraConfig.get().runtime.choices
+    if subject == "teacher":
+        name = OmegaConf.select(config, "teacher.endpoint.model") or f"teacher {choices.teacher}"
+        return str(name), untrained(str(name), make(config.teacher))
+    student = build_student(config)
+    model = trained_here(config)
+    if model is not None:
+        chosen = trained(student, model)
+        return chosen.label, chosen
+    name = config.model.name if choices.model == "hub" else choices.model
+    return str(name), untrained(str(name), student.llm())
+
+
+def trained_here(config: DictConfig) -> Any:
+    """Return the step that made the model, where it is the checkpoint of a training in the store.
+
+    Its evaluation by the run that trained it is then found, which knows it by that step.
+    """
+    from tuna_exp.runs import Finished
+    from tuna_exp.store import Store
+
+    folder = Path(str(config.model.get("name") or "")).expanduser()
+    root = Path(config.artifacts).resolve()
+    if not folder.is_dir() or not folder.resolve().is_relative_to(root):
+        return None
+    found = _CHECKPOINT.fullmatch(folder.resolve().relative_to(root).as_posix())
+    try:
+        return Finished(Store(root)).step(found[1]) if found else None
+    except UserError:
+        return None  # something it was made from was pruned: its weights still tell what it is

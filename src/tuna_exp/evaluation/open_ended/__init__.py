@@ -1,0 +1,1 @@
+"""Open-ended prompts: answers without a key, compared in pairs by a judge."""

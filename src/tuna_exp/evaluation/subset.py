@@ -1,0 +1,126 @@
+"""A part of a benchmark: so many items, of every kind in proportion, the same for every model.
+
+Which items is decided by their ids alone, so that methods, training seeds and later runs are scored
+on the same ones. Left out: a seed to set. Two subsets of one size would carry the same mark and not
+be comparable.
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from hashlib import sha256
+
+from tuna_exp.comparison.statistics import Bootstrap
+from tuna_exp.evaluation.base import Benchmark, Figure
+from tuna_exp.llms.decoding import Decoding
+from tuna_exp.records import Candidate, Instruction, Prediction
+
+SEED = 0
+# Raised when another choice is made from the same items.
+VERSION = 1
+
+
+@dataclass(frozen=True)
+class Subset:
+    """`limit` items of a benchmark, or all of them where it is None. Reads the items once."""
+
+    benchmark: Benchmark
+    limit: int | None
+
+    @property
+    def name(self) -> str:
+        """Return the benchmark's name."""
+        return self.benchmark.name
+
+    @property
+    def batch_size(self) -> int:
+        """Return how many items are answered together."""
+        return self.benchmark.batch_size
+
+    @property
+    def of(self) -> int:
+        """How many items the whole benchmark has."""
+        return len(self._whole)
+
+    def digest(self) -> dict[str, object]:
+        """Return what decides items and scores; a limit that leaves all items decides nothing."""
+        whole = self.benchmark.digest()
+        if self.limit is None or self.limit >= self.of:
+            return whole
+        return {**whole, "subset": {"limit": self.limit, "seed": SEED, "version": VERSION}}
+
+    def items(self) -> list[Instruction]:
+        """Return the chosen items, in the benchmark's order."""
+        return list(self._chosen)
+
+    def decoding(self) -> Decoding:
+        """Return how an answer is drawn."""
+        return self.benchmark.decoding()
+
+    def score(self, instruction: Instruction, answer: Candidate) -> Prediction:
+        """Score one answer."""
+        return self.benchmark.score(instruction, answer)
+
+    def figures(self, predictions: Sequence[Prediction], bootstrap: Bootstrap) -> list[Figure]:
+        """Return the benchmark's figures over the predictions there are."""
+        return self.benchmark.figures(predictions, bootstrap)
+
+    @cached_property
+    def _chosen(self) -> list[Instruction]:
+        return self._whole if self.limit is None else stratified(self._whole, self.limit)
+
+    @cached_property
+    def _whole(self) -> list[Instruction]:
+        return self.benchmark.items()
+
+
+def whole_size(benchmark: Benchmark) -> int:
+    """Return how many items a benchmark, or the one that a subset is of, has."""
+    return benchmark.of if isinstance(benchmark, Subset) else len(benchmark.items())
+
+
+def stratified(items: Sequence[Instruction], limit: int) -> list[Instruction]:
+    """Choose `limit` items, of each kind in proportion, in the order given; all where it is more.
+
+    Within a kind they are those whose ids have the lowest digests, so that a larger limit keeps the
+    items of a kind that a smaller one took.
+    """
+    if limit >= len(items):
+        return list(items)
+    by_kind: dict[str, list[Instruction]] = {}
+    for item in items:
+        by_kind.setdefault(item.kind, []).append(item)
+    shares = allotted({kind: len(some) for kind, some in by_kind.items()}, limit)
+    chosen = {
+        item.id
+        for kind, some in by_kind.items()
+        for item in sorted(some, key=lambda item: _place(item.id))[: shares[kind]]
+    }
+    return [item for item in items if item.id in chosen]
+
+
+def allotted(sizes: Mapping[str, int], limit: int) -> dict[str, int]:
+    """Share `limit` out among kinds of these sizes by the largest remainder, at least 1 to each.
+
+    A kind of size n out of N gets limit · n / N, rounded down or up; one that would get nothing
+    gets 1, from the kind that is furthest above its share. Where there are more kinds than `limit`,
+    the largest get 1 each.
+    """
+    total = sum(sizes.values())
+    quotas = {kind: limit * size / total for kind, size in sizes.items()}
+    kinds = sorted(sizes, key=lambda kind: (-sizes[kind], _place(kind)))
+    if limit < len(kinds):
+        return {kind: int(place < limit) for place, kind in enumerate(kinds)}
+    shares = {kind: max(1, math.floor(quotas[kind])) for kind in kinds}
+    while (left := limit - sum(shares.values())) > 0:
+        shares[max(kinds, key=lambda kind: quotas[kind] - shares[kind])] += 1
+    while left < 0:
+        several = [kind for kind in kinds if shares[kind] > 1]
+        shares[max(several, key=lambda kind: shares[kind] - quotas[kind])] -= 1
+        left += 1
+    return shares
+
+
+def _place(name: str) -> str:
+    return sha256(f"{SEED}/{name}".encode()).hexdigest()

@@ -1,0 +1,134 @@
+"""Steps that score a model on benchmarks and compare what came of it.
+
+The lab's methods and `tuna-exp evaluate` make them alike, so that each finds what the other has
+already computed.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from tuna_exp.comparison.statistics import Bootstrap
+from tuna_exp.errors import ConfigError
+from tuna_exp.evaluation.base import Benchmark
+from tuna_exp.llms.base import LLM
+from tuna_exp.models.student import Student
+from tuna_exp.plan import Step, Workspace, in_order
+from tuna_exp.services import billing
+from tuna_exp.stages.compare import Settings, compare
+from tuna_exp.stages.evaluate import STOP, evaluate, measure
+from tuna_exp.stages.train import CHECKPOINT
+from tuna_exp.stages.versions import VERSIONS
+
+# Model-forward tokens that one generated token costs: decoding reads all weights for few rows.
+DECODE_COST = 2.5
+# By method, then by benchmark: the steps that hold the figures.
+Scores = Mapping[str, Mapping[str, Step]]
+
+
+@dataclass(frozen=True)
+class Subject:
+    """A model to be scored. `settings` and `inputs` decide what it is, `label` is for people.
+
+    `open` gives the model, from the inputs' folders; `known` is the model where nothing has to be
+    built first, and what it costs can be told.
+    """
+
+    label: str
+    settings: Mapping[str, Any]
+    inputs: Mapping[str, Step]
+    open: Callable[[Mapping[str, Path]], LLM]
+    known: LLM | None
+
+
+def trained(student: Student, model: Step) -> Subject:
+    """Return the model that a training step makes.
+
+    Its weights and their precision are in the digest of that step.
+    """
+    label = model.label.removeprefix("train ")
+
+    def opened(inputs: Mapping[str, Path]) -> LLM:
+        return student.llm(inputs["model"] / CHECKPOINT)
+
+    return Subject(label, student.prompting(), {"model": model}, opened, None)
+
+
+def untrained(label: str, llm: LLM) -> Subject:
+    """Return a model that is there already: the base model, a teacher, a service."""
+    return Subject(label, llm.digest(), {}, lambda _: llm, llm)
+
+
+def check_benchmarks(benchmarks: Mapping[str, Benchmark]) -> None:
+    """Raise UserError where a benchmark cannot be put to a model: its data is read for that."""
+    for name, benchmark in benchmarks.items():
+        sizes = {"batch_size": benchmark.batch_size, "items": len(benchmark.items())}
+        for key, size in sizes.items():
+            if size < 1:
+                raise ConfigError(f"evaluation.{name}.{key}: {size}. Cure: give 1 or more.")
+
+
+def scores(
+    subject: Subject, benchmarks: Mapping[str, Benchmark], bootstrap: Bootstrap
+) -> dict[str, Step]:
+    """Return, by benchmark, the step that gives the figures of a model, from one that answers."""
+    found = {}
+    for name, benchmark in benchmarks.items():
+        answered = answer(subject, name, benchmark)
+        settings = {"benchmark": benchmark.digest(), "bootstrap": asdict(bootstrap)}
+        label = f"figures of {answered.label.removeprefix('evaluate ')}"
+        run = partial(measure, benchmark, bootstrap)
+        made, effort = {"predictions": answered}, float(len(benchmark.items()))
+        found[name] = Step("figures", label, VERSIONS["figures"], settings, made, run, effort)
+    return found
+
+
+def answer(subject: Subject, name: str, benchmark: Benchmark) -> Step:
+    """Return the step in which a model answers a benchmark and every answer is scored."""
+    decoding, items = benchmark.decoding(), benchmark.items()
+    settings = {
+        "benchmark": benchmark.digest(),
+        "decoding": {**asdict(decoding), "stop": STOP},
+        "llm": subject.settings,
+    }
+
+    def run(work: Workspace) -> None:
+        evaluate(subject.open(work.inputs), benchmark, work)
+
+    read = sum(10 + len(item.text) / 4 for item in items)
+    step = Step(
+        "evaluate",
+        f"evaluate {subject.label} on {name}",
+        VERSIONS["evaluate"],
+        settings,
+        subject.inputs,
+        run,
+        read + DECODE_COST * len(items) * decoding.max_new_tokens / 2,
+    )
+    if subject.known is None:
+        return step
+    bill = partial(billing.answering, subject.known, items, decoding, 0)
+    return replace(step, ready=subject.known.check, bill=bill)
+
+
+def compare_step(scored: Scores, settings: Settings, measured: Sequence[Step] = ()) -> Step:
+    """Return the step that compares models, with all that they and `measured` stand on."""
+    final = [step for by_benchmark in scored.values() for step in by_benchmark.values()]
+    inputs = {name_of(step): step for step in in_order([*final, *measured])}
+    methods = {
+        method: {benchmark: name_of(step) for benchmark, step in by_benchmark.items()}
+        for method, by_benchmark in scored.items()
+    }
+    # As a list, because the order decides the table and a digest does not see that of names.
+    first = scored.get(settings.baseline, {})  # methods are compared by what the baseline answered
+    order = list(dict.fromkeys(name for made in (first, *scored.values()) for name in made))
+    decisive = {"methods": methods, "benchmarks": order, **asdict(settings)}
+    run = partial(compare, methods, order, settings)
+    return Step("compare", "compare", VERSIONS["compare"], decisive, inputs, run)
+
+
+def name_of(step: Step) -> str:
+    """Return what a step's artifact is called among the inputs of a comparison."""
+    return f"{step.stage}-{step.digest[:16]}"

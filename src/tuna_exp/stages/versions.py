@@ -1,0 +1,15 @@
+"""The version of each stage's code, a part of every artifact's digest.
+
+Raised when a stage's code changes what it writes: older artifacts are then not taken for new.
+"""
+
+VERSIONS = {
+    "sample": 3,
+    "rank": 4,
+    "tokenise": 1,
+    "train": 2,
+    "proxy": 1,
+    "evaluate": 2,
+    "figures": 1,
+    "compare": 5,
+}

@@ -1,0 +1,204 @@
+"""The evaluate command on a random model: benchmarks, subsets, checkpoints, what is reused."""
+
+import csv
+import json
+import logging
+import re
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hydra import compose, initialize_config_dir
+
+from tests.services.loopback import running
+from tuna_exp import cli
+from tuna_exp.config_types import check_config
+from tuna_exp.evaluate_command import USAGE, parsed_apart
+from tuna_exp.store import Store
+
+SMALL = (
+    "model=tiny", "comparison.tracking=disabled", "comparison.resamples=100",
+    "evaluation.verifiable.count=24", "evaluation.verifiable.max_new_tokens=4",
+    "evaluation.verifiable.batch_size=4", "hydra.run.dir=run", "hydra.sweep.dir=sweep",
+)  # fmt: skip
+TRAINED = (
+    "logger=csv", "method=sft", "dataset.count=8", "batching.batch_size=4",
+    "sampling.decoding.max_new_tokens=6",
+)  # fmt: skip
+PRICE = ("vendor=null", "model=loopback-1", "read=1.0", "generated=2.0")
+Command = Callable[..., int | str | None]
+
+
+@pytest.fixture
+def tuna_exp(
+    tmp_path: Path, tiny_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Command]:
+    """The command with small settings, which follow the command's name; status out."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("TUNA_EXP_ARTIFACTS", raising=False)
+    handlers, level = logging.root.handlers[:], logging.root.level
+    monkeypatch.setattr("absl.logging.PythonHandler.close", logging.Handler.close)
+
+    def call(*arguments: str) -> int | str | None:
+        first = arguments[:1] if arguments[0] in cli.COMMANDS else ()
+        small = () if first == ("compare",) else SMALL
+        monkeypatch.setattr(sys, "argv", ["tuna-exp", *first, *small, *arguments[len(first) :]])
+        with pytest.raises(SystemExit) as stopped:
+            cli.main()
+        return stopped.value.code
+
+    yield call
+    logging.root.handlers[:] = handlers
+    logging.root.setLevel(level)
+    logging.captureWarnings(False)
+
+
+def manifests(stage: str) -> list[dict[str, Any]]:
+    """The manifests of a stage's artifacts, all of which are finished."""
+    entries = Store(Path("artifacts")).entries()
+    assert {entry.state for entry in entries} == {"finished"}
+    return [dict(e.manifest) for e in entries if e.folder.parent.name == stage]
+
+
+@pytest.fixture
+def two_benchmarks(tmp_path: Path) -> str:
+    """A folder with a second benchmark of the user's own: list tasks alone."""
+    path = tmp_path / "own" / "evaluation" / "lists.yaml"
+    path.parent.mkdir(parents=True)
+    path.write_text(
+        "lists:\n  _target_: tuna_exp.evaluation.verifiable.VerifiableBenchmark\n  count: 10\n"
+        "  seed: 2\n  kinds: [list/*]\n  max_new_tokens: 4\n  batch_size: 8\n"
+    )
+    return "--config-dir=own"
+
+
+def test_several_benchmarks_on_a_subset(
+    tuna_exp: Command, two_benchmarks: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """12 of 24 items and all 10 of the other, whose figures stand with intervals in every file."""
+    asked = ("evaluate", two_benchmarks, "evaluation=[verifiable,lists]", "evaluation.limit=12")
+    assert tuna_exp(*asked) == 0
+    said = " ".join(capsys.readouterr().out.split())
+    assert "verifiable, subset 12 of 24 (brackets: 95 % interval)" in said
+    assert "lists, 10 items (brackets" in said and "Report with plots: " in said
+    facts = {m["label"]: m["facts"] for m in manifests("evaluate")}
+    made = facts["evaluate tiny on verifiable"]
+    assert (made["items"], made["of"]) == (12, 24)
+    assert facts["evaluate tiny on lists"]["of"] == 10
+    assert tuna_exp(*asked, "--json") == 0
+    told = json.loads(capsys.readouterr().out)
+    sizes = [(one["name"], one["size"]) for one in told["benchmarks"]]
+    assert sizes == [("verifiable", "subset 12 of 24"), ("lists", "10 items")]
+    interval = told["benchmarks"][1]["rows"][0]["interval"]
+    assert interval["low"] <= interval["value"] <= interval["high"]
+    (figures,) = Path("artifacts/compare").glob("*/figures.csv")
+    rows = list(csv.DictReader(figures.open()))
+    assert {row["benchmark"] for row in rows} == {"verifiable", "lists"}
+
+
+def test_a_trained_checkpoint_is_found_with_its_evaluation(
+    tuna_exp: Command, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Base model and checkpoint were evaluated by the run; what is left is to compare one model."""
+    assert tuna_exp(*TRAINED) == 0
+    before = manifests("evaluate")
+    assert tuna_exp("evaluate") == 0
+    (checkpoint,) = Path("artifacts/train").glob("*/checkpoint")
+    capsys.readouterr()
+    assert tuna_exp("evaluate", "model=hub", f"model.name={checkpoint}", "hydra.run.dir=two") == 0
+    said = capsys.readouterr()
+    assert (
+        said.out.startswith("SFT: verifiable score")
+        and "evaluate SFT on verifiable: reused" in said.err
+    )
+    assert manifests("evaluate") == before
+    assert tuna_exp("compare", "runs=run,two") == 0
+    assert "SFT" in capsys.readouterr().out
+
+
+def test_a_copied_checkpoint_is_a_model_of_its_own(tuna_exp: Command, tiny_folder: Path) -> None:
+    Path("copy").symlink_to(tiny_folder)
+    assert tuna_exp("evaluate", "model=hub", "model.name=copy") == 0
+    (made,) = manifests("evaluate")
+    assert "files" in made["settings"]["llm"]["source"] and not made["inputs"]
+    assert made["settings"]["decoding"]["stop"] == ["end of sequence", "max_new_tokens"]
+
+
+def test_runs_on_other_subsets_are_told_apart(
+    tuna_exp: Command, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A sweep over limits ends in a comparison in which the second stands beside nothing."""
+    assert tuna_exp("evaluate", "-m", "evaluation.limit=6,8") == 0
+    said = " ".join(capsys.readouterr().out.split())
+    assert "tiny limit=8 is left out of verifiable: it was asked 8 of 24 items" in said
+    assert "verifiable, subset 6 of 24" in said
+
+
+def test_a_service_is_asked_once_for_all_items(
+    tuna_exp: Command, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """All 24 at once whatever the batch size; a second evaluation costs nothing."""
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-not-to-be-written")
+    with running() as server:
+        asked = (
+            "evaluate", "subject=teacher", "teacher=openai", "budget.usd=1",
+            f"teacher.endpoint.base_url={server.base_url}", "teacher.endpoint.model=loopback-1",
+            *(f"teacher.endpoint.price.{price}" for price in PRICE),
+        )  # fmt: skip
+        assert tuna_exp(*asked) == 0
+        assert "loopback-1: verifiable score" in capsys.readouterr().out
+        (made,) = manifests("evaluate")
+        assert made["facts"]["usd"] > 0 and made["facts"]["items"] == 24
+        served = server.served()["answers"]
+        assert served == 24
+        assert tuna_exp(*asked, "evaluation.limit=6") == 0
+        assert server.served()["answers"] == served
+
+
+README = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
+SHOWN = sorted(set(re.findall(r"tuna-exp evaluate (.*?)(?:  +#.*)?$", README + USAGE, re.M)))
+
+
+@pytest.mark.parametrize("line", [line for line in SHOWN if "|" not in line])
+def test_the_commands_that_are_shown_compose(line: str) -> None:
+    """With one of the models or trained checkpoints that they leave open."""
+    task, rest = parsed_apart(re.split("   +", line)[0].split())
+    overrides = [word.replace("tiny,smollm2_135m", "tiny") for word in rest if word != "-m"]
+    with initialize_config_dir(str(cli.SETTINGS), version_base="1.3"):
+        check_config(compose("config", overrides), cli.SETTINGS)
+
+
+def test_a_checkpoint_whose_training_was_pruned_is_known_by_its_files(tuna_exp: Command) -> None:
+    assert tuna_exp(*TRAINED) == 0
+    store = Store(Path("artifacts"))
+    for entry in store.entries():
+        if entry.manifest["stage"] == "tokenise":
+            store.remove(entry)
+    (checkpoint,) = Path("artifacts/train").glob("*/checkpoint")
+    assert tuna_exp("evaluate", "model=hub", f"model.name={checkpoint}", "hydra.run.dir=two") == 0
+    assert any("files" in m["settings"]["llm"].get("source", {}) for m in manifests("evaluate"))
+
+
+@pytest.mark.parametrize(
+    "arguments, words",
+    [
+        ("subject=techer", "subject=techer: who is evaluated.* Did you mean 'teacher'"),
+        (
+            "evaluation=[]",
+            "evaluation.verifiable.count. is a key of evaluation=verifiable, which",
+        ),
+        ("evaluation.count=3", "'evaluation.count' is not a key.*evaluation.verifiable.count"),
+        ("+evaluation.limt=3", "evaluation.limt is not a setting of anything. Did you mean 'limit"),
+        ("evaluation.limit=0", "evaluation.limit=0: should be greater than or equal to 1"),
+        ("evaluation=lmentri", "evaluation=lmentri: no such option"),
+        ("+evaluation.lmentry.count=3", "evaluation.lmentry has no _target_.*~evaluation.lmentry"),
+    ],
+)
+def test_what_cannot_be_evaluated_is_told_in_words(
+    arguments: str, words: str, tuna_exp: Command, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert tuna_exp("evaluate", *arguments.split()) == 2
+    assert re.search(words, capsys.readouterr().err, re.DOTALL)
+    assert not Path("artifacts").exists()
