@@ -77,7 +77,7 @@ def test_figures_from_predictions_that_were_stored(benchmark: LMentryBenchmark) 
     scored = [benchmark.score(item, Candidate(text="yes")) for item in benchmark.items()]
     stored = [Prediction.model_validate_json(one.model_dump_json()) for one in scored]
     made = benchmark.figures(stored, Bootstrap(0.95, 200, 1))
-    assert made[0].metric == "LMentry score"
+    assert made[0].metric == "LMentry score (246 of 110,703 prompts)"
     assert made[1].interval.value == pytest.approx(0.08)
     by_task = {f.group: f.interval.value for f in made if f.metric == "accuracy"}
     assert by_task["any_words_from_category"] == by_task["word_containing"] == 0.5

@@ -5,15 +5,16 @@ authors ask not to do, and the share of sure scores.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from tuna_exp.comparison.statistics import Bootstrap
 from tuna_exp.errors import DataError
 from tuna_exp.evaluation.base import Figure
 from tuna_exp.evaluation.lmentry.data import content_digest, instructions, read_files
-from tuna_exp.evaluation.lmentry.figures import figures_of, results_of
+from tuna_exp.evaluation.lmentry.figures import ALL, figures_of, results_of
 from tuna_exp.evaluation.lmentry.scoring import SCORERS, score_prediction
+from tuna_exp.evaluation.lmentry.tasks import PUBLISHED
 from tuna_exp.llms.decoding import Decoding
 from tuna_exp.records import Candidate, Check, Instruction, Prediction
 
@@ -78,8 +79,15 @@ class LMentryBenchmark:
         )
 
     def figures(self, predictions: Sequence[Prediction], bootstrap: Bootstrap) -> list[Figure]:
-        """Return the LMentry score, accuracy, robustness with its parts, and task accuracies."""
-        return figures_of(results_of(predictions), bootstrap)
+        """Return the LMentry score, accuracy, robustness with its parts, and task accuracies.
+
+        Overall figures of fewer prompts than were published say so in their name.
+        """
+        made = figures_of(results_of(predictions), bootstrap)
+        if len(predictions) == PUBLISHED:
+            return made
+        part = f" ({len(predictions):,} of {PUBLISHED:,} prompts)"
+        return [replace(f, metric=f.metric + part) if f.group == ALL else f for f in made]
 
     def _files(self) -> dict[str, bytes]:
         return read_files(Path(self.path).expanduser())

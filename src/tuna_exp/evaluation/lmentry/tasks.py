@@ -8,6 +8,8 @@ from collections.abc import Mapping, Sequence
 from tuna_exp.evaluation.lmentry.scoring import SCORERS
 
 TEMPLATES = 3
+# Prompts of all 41 published files.
+PUBLISHED = 110_703
 CORE: Sequence[str] = tuple(SCORERS)
 
 # Tasks with two arguments to choose from: accuracy where the first, where the second is right.
