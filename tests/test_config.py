@@ -31,6 +31,7 @@ GIVEN = {
     "dataset=hub": ["dataset.hub_id=nobody/nothing"],
     "dataset=jsonl": ["dataset.path=nowhere.jsonl"],
     "dataset=tuna_release": ["dataset.path=nowhere.json"],
+    "evaluation=lmentry": ["evaluation.lmentry.path=nowhere.tar.gz"],
     "evaluation=ifeval": ["evaluation.ifeval.path=nowhere.jsonl"],
     "evaluation=open_ended": ["evaluation.open_ended.path=nowhere.jsonl"],
     "evaluation=vicuna": [

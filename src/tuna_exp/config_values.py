@@ -67,6 +67,8 @@ RULES: Mapping[str, Any] = {
     "VerifiableDataset.split": Literal["train", "held_out"],
     "limit": Positive | None,
     "count": Positive,
+    "per_template": Positive | None,
+    "cut": bool,
     "SuperNIBenchmark.path": Words | None,
     "SuperNIBenchmark.hub_id": Words | None,
     "task_list": Words | None,
