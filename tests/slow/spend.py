@@ -392,7 +392,8 @@ def main(arguments: Sequence[str]) -> int:
             )
     tell("\n".join(lines))
     if given.out:
-        head = f"python -m tests.slow.spend {' '.join(arguments)}"
+        told = " ".join(arguments).replace(str(given.out), given.out.name)
+        head = f"python -m tests.slow.spend {told}"
         made = f"{datetime.now(UTC):%Y-%m-%d}, {os.cpu_count()} cores, {platform.platform()}"
         given.out.write_text("\n".join([head, made, *lines, ""]), encoding="utf-8")
     return 0 if good else 1

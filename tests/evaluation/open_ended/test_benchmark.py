@@ -102,7 +102,7 @@ def test_what_cannot_be_used_is_told(write: Write) -> None:
     prompts = write("p.jsonl", PROMPTS)
     with pytest.raises(DataError, match="answers 1 of the 2 prompts.*none for '2'.*Cure"):
         benchmark(prompts, answers(write("a.jsonl", ANSWERS[:1]))).items()
-    with pytest.raises(ConfigError, match="evaluation.fields.*colour is no role"):
+    with pytest.raises(ConfigError, match="evaluation.qa.fields.*colour is no role"):
         benchmark(prompts, instruction="text", colour="red").items()
     with pytest.raises(ConfigError, match="no field is named for instruction"):
         benchmark(prompts, instruction=None).items()

@@ -99,7 +99,8 @@ def check_roles(fields: Fields, roles: tuple[str, ...], key: str) -> None:
     unnamed = [role for role in roles if fields.get(role) is None]
     for role in (*unknown, *unnamed):
         raise ConfigError(
-            f"evaluation.NAME.{key}={dict(fields)}: {role} is {'no role' if role in unknown else 'null'}"
-            f"; roles are {', '.join(roles)}, each needs the name of a field. "
+            f"evaluation.NAME.{key}={dict(fields)}: {role} is "
+            f"{'no role' if role in unknown else 'null'}; roles are {', '.join(roles)}, "
+            "each needs the name of a field. "
             f"Cure: evaluation.NAME.{key}.{(unnamed or roles)[0]}=<field of the file>."
         )

@@ -109,7 +109,8 @@ class OpenEndedBenchmark:
         if unknown or self.fields.get("instruction") is None:
             told = f"{unknown[0]} is no role" if unknown else "no field is named for instruction"
             raise ConfigError(
-                f"evaluation.{self.name}.fields={dict(self.fields)}: {told}; roles are {', '.join(ROLES)}. "
+                f"evaluation.{self.name}.fields={dict(self.fields)}: {told}; roles are "
+                f"{', '.join(ROLES)}. "
                 f"Cure: evaluation.{self.name}.fields.instruction=<field of the file>."
             )
 
