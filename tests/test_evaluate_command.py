@@ -202,3 +202,32 @@ def test_what_cannot_be_evaluated_is_told_in_words(
     assert tuna_exp("evaluate", *arguments.split()) == 2
     assert re.search(words, capsys.readouterr().err, re.DOTALL)
     assert not Path("artifacts").exists()
+
+
+def test_answers_are_judged_beside_a_reference(
+    tuna_exp: Command, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The tiny model answers four questions and judges itself; a second run asks nobody again."""
+    asked = [{"question_id": i, "text": f"Say {i}.", "category": "say"} for i in range(4)]
+    other = [{"question_id": i, "text": f"I say {i}."} for i in range(4)]
+    for name, rows in (("questions", asked), ("answers", other)):
+        Path(f"{name}.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    own = (
+        "evaluation=vicuna", "evaluation.vicuna.path=questions.jsonl",
+        "evaluation.vicuna.reference.path=answers.jsonl",
+        "evaluation.vicuna.judging.scheme=verdict", "evaluation.vicuna.drawn.max_new_tokens=4",
+    )  # fmt: skip
+    small = SMALL[:3] + SMALL[-2:]
+    for _ in range(2):
+        sys.argv = ["tuna-exp", "evaluate", *small, *own, "--json"]
+        with pytest.raises(SystemExit) as stopped:
+            cli.main()
+        assert stopped.value.code == 0, capsys.readouterr().err
+        told = json.loads(capsys.readouterr().out)
+    (figures,) = [one for one in told["benchmarks"] if one["name"] == "vicuna"]
+    metrics = {row["metric"] for row in figures["rows"]}
+    assert {"win rate", "length-controlled win rate"} <= metrics
+    (judged,) = manifests("judge")
+    facts = judged["facts"]
+    assert facts["wins"] + facts["ties"] + facts["losses"] == facts["items"] == 4
+    assert judged["attempts"] == 1

@@ -1,7 +1,7 @@
 """The recipes as graphs of steps, and what changes which step's digest. Nothing runs here."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import cache
 
 import pytest
@@ -12,6 +12,7 @@ from tuna_exp.cli import SETTINGS
 from tuna_exp.errors import ConfigError, DataError, UserError
 from tuna_exp.experiment import build_lab, make
 from tuna_exp.lab import Lab
+from tuna_exp.llms.decoding import Decoding
 from tuna_exp.plan import Step, in_order
 from tuna_exp.records import Instruction, RankedExample
 
@@ -265,6 +266,35 @@ def test_a_published_ranking_without_any_order_is_refused(published: Lab) -> Non
         ranked = RankedExample.from_scores(instruction, texts, [0.0] * len(texts))
         with pytest.raises(DataError, match="none of the dataset's 1 rankings"):
             replace(published, published=[ranked]).check()
+
+
+@dataclass(frozen=True)
+class Copied:
+    """A benchmark made of the training data, as it must not be."""
+
+    instructions: Sequence[Instruction]
+    name = "lmentry"
+    batch_size = 1
+
+    def items(self) -> list[Instruction]:
+        return list(self.instructions)
+
+    def decoding(self) -> Decoding:
+        return Decoding(1, 0.0, 1.0, 0, 4)
+
+    def digest(self) -> dict[str, object]:
+        return {"benchmark": "copied"}
+
+
+def test_lmentry_in_the_training_data_is_refused_unless_allowed_and_always_told() -> None:
+    """All 24 instructions of the dataset are items too."""
+    made = lab()
+    copied = replace(made, benchmarks={**made.benchmarks, "lmentry": Copied(made.instructions)})
+    with pytest.raises(ConfigError, match="lmentry: 24 of 24 items stand in the training data"):
+        copied.compare({"sft": methods.sft(copied)})
+    allowed = replace(copied, allow_contaminated=["lmentry"])
+    overlaps = allowed.compare({"sft": methods.sft(allowed)}).settings["overlaps"]
+    assert [one["either"] for one in overlaps] == [0, 24]
 
 
 def test_sft_leaves_out_what_has_no_response_and_the_likelihood_of_responses_asks_for_all() -> None:

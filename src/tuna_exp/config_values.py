@@ -58,6 +58,8 @@ RULES: Mapping[str, Any] = {
     "seed": Annotated[int, Field(ge=0, lt=2**32)],  # NumPy takes no more
     "artifacts": Words,
     "max_refused": Share,
+    "allow_contaminated": list[Words],
+    "run_of_words": Positive,
     # Data, benchmark and comparison.
     "path": Words,
     "AlpacaDataset.path": Words | None,

@@ -87,7 +87,8 @@ def run_evaluation(
     name, chosen = subject_of(config, subject)
     save_settings(config, overrides, output)
     comparison = replace(make(config.comparison), baseline=name)
-    final = compare_step({name: scores(chosen, benchmarks, comparison.bootstrap)}, comparison)
+    scored = scores(chosen, benchmarks, comparison.bootstrap, config.max_refused)
+    final = compare_step({name: scored}, comparison)
     run = Run(Path(config.artifacts), output, tuple(overrides), make(config.account))
     artifact = run_comparison(final, run, partial(check_login, config))
     if show and as_json:

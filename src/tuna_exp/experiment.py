@@ -207,6 +207,8 @@ def build_lab(config: DictConfig, dataset: Any, instructions: Sequence[Instructi
         ranker=make(config.ranker),
         extra_rankers=make(config.extra_rankers),
         max_refused=config.max_refused,
+        allow_contaminated=make(config.allow_contaminated),
+        run_of_words=config.contamination.run_of_words,
         trainings={name: build_training(config, name) for name in ("sft", "tuna_p", "tuna_c")},
         benchmarks=build_benchmarks(config),
         comparison=make(config.comparison),

@@ -7,6 +7,11 @@ from typing import Any
 
 from tuna_exp.errors import ConfigError, DataError
 from tuna_exp.evaluation.base import Benchmark
+from tuna_exp.evaluation.contamination import (
+    Contamination,
+    contamination,
+    refuse_contaminated,
+)
 from tuna_exp.llms.base import LLM, Sampling
 from tuna_exp.models.student import Student
 from tuna_exp.plan import Step, Workspace, in_order
@@ -61,6 +66,8 @@ class Lab:
     trainings: Mapping[str, Part]
     benchmarks: Mapping[str, Benchmark]
     comparison: ComparisonSettings
+    allow_contaminated: Sequence[str]
+    run_of_words: int
     seed: int
 
     def check(self) -> None:
@@ -201,13 +208,27 @@ class Lab:
             subject = untrained("base model", self.student.llm())
         else:
             subject = trained(self.student, model)
-        return scores(subject, self.benchmarks, self.comparison.bootstrap)
+        bootstrap = self.comparison.bootstrap
+        return scores(subject, self.benchmarks, bootstrap, self.max_refused)
 
     def compare(self, methods: Mapping[str, Step]) -> Step:
-        """Return the step that compares trained models, with the base model and SFT beside them."""
+        """Return the step that compares trained models, with the base model and SFT beside them.
+
+        Raises ConfigError where a benchmark that must not be trained on stands in the dataset.
+        """
+        overlaps = [self._overlap(name, benchmark) for name, benchmark in self.benchmarks.items()]
+        refuse_contaminated(overlaps, self.allow_contaminated)
         models = {"base": None, "sft": self.train_sft(), **methods}
         scored = {name: self.evaluate(model) for name, model in models.items()}
-        return compare_step(scored, self.comparison, self._measured(self.train_sft()))
+        measured = self._measured(self.train_sft())
+        return compare_step(scored, self.comparison, measured, overlaps)
+
+    def _overlap(self, name: str, benchmark: Benchmark) -> Contamination:
+        """Look for a benchmark's items in the dataset; what is sampled is not there yet."""
+        asked = [instruction.text for instruction in self.instructions]
+        said = [instruction.reference for instruction in self.instructions if instruction.reference]
+        said += [r.text for example in self.published or () for r in example.responses]
+        return contamination(name, benchmark.items(), asked, said, self.run_of_words)
 
     def _measured(self, student: Step) -> list[Step]:
         """Rank the SFT model's samples only to see how far each ranker can be trusted."""

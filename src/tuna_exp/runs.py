@@ -22,6 +22,7 @@ from tuna_exp.records import Record
 from tuna_exp.store import MANIFEST, Artifact, Store
 
 if TYPE_CHECKING:
+    from tuna_exp.evaluation.contamination import Contamination
     from tuna_exp.lab import Lab
     from tuna_exp.services.account import Account
     from tuna_exp.stages.compare import Settings
@@ -171,7 +172,8 @@ def compare_runs(folders: Sequence[Path]) -> None:
     if settings.baseline not in evaluated:
         settings = replace(settings, baseline=_first_like(settings.baseline, list(evaluated)))
     measured = [step for record in records for step in finished.rankings(record.comparison)]
-    final = compare_step(evaluated, settings, measured)
+    overlaps = [one for record in records for one in finished.overlaps(record.comparison)]
+    final = compare_step(evaluated, settings, measured, list(dict.fromkeys(overlaps)))
     with Display() as display:
         artifact = execute([final], finished.store, display)[final.digest]
     show_comparison(artifact)
@@ -248,6 +250,13 @@ class Finished:
         given = self._manifest(comparison)["settings"]
         own = {field.name for field in fields(Settings)}
         return Settings(**{key: value for key, value in given.items() if key in own})
+
+    def overlaps(self, comparison: str) -> "list[Contamination]":
+        """Return how much of each benchmark stood in a comparison's training data."""
+        from tuna_exp.evaluation.contamination import Contamination
+
+        found = self._manifest(comparison)["settings"].get("overlaps", [])
+        return [Contamination.model_validate(one) for one in found]
 
     def rankings(self, comparison: str) -> list[Step]:
         """Return the steps of all rankings that a comparison measured."""

@@ -13,12 +13,15 @@ from typing import Any
 from tuna_exp.comparison.statistics import Bootstrap
 from tuna_exp.errors import ConfigError
 from tuna_exp.evaluation.base import Benchmark
+from tuna_exp.evaluation.contamination import Contamination
+from tuna_exp.evaluation.open_ended.judging import AnswerJudge
 from tuna_exp.llms.base import LLM
 from tuna_exp.models.student import Student
 from tuna_exp.plan import Step, Workspace, in_order
 from tuna_exp.services import billing
 from tuna_exp.stages.compare import Settings, compare
 from tuna_exp.stages.evaluate import STOP, evaluate, measure
+from tuna_exp.stages.judge import OURS, judge, measure_judged, require_verdicts
 from tuna_exp.stages.train import CHECKPOINT
 from tuna_exp.stages.versions import VERSIONS
 
@@ -64,6 +67,9 @@ def untrained(label: str, llm: LLM) -> Subject:
 def check_benchmarks(benchmarks: Mapping[str, Benchmark]) -> None:
     """Raise UserError where a benchmark cannot be put to a model: its data is read for that."""
     for name, benchmark in benchmarks.items():
+        judging: AnswerJudge | None = getattr(benchmark, "judged_by", None)
+        if judging is not None:
+            judging.check()
         sizes = {"batch_size": benchmark.batch_size, "items": len(benchmark.items())}
         for key, size in sizes.items():
             if size < 1:
@@ -71,18 +77,46 @@ def check_benchmarks(benchmarks: Mapping[str, Benchmark]) -> None:
 
 
 def scores(
-    subject: Subject, benchmarks: Mapping[str, Benchmark], bootstrap: Bootstrap
+    subject: Subject,
+    benchmarks: Mapping[str, Benchmark],
+    bootstrap: Bootstrap,
+    max_refused: float,
 ) -> dict[str, Step]:
-    """Return, by benchmark, the step that gives the figures of a model, from one that answers."""
+    """Return, by benchmark, the step that gives the figures of a model, from one that answers.
+
+    Answers that only a judge can mark are compared with the reference's in a step between; more
+    than the share `max_refused` of its replies must be readable.
+    """
     found = {}
     for name, benchmark in benchmarks.items():
         answered = answer(subject, name, benchmark)
+        judging: AnswerJudge | None = getattr(benchmark, "judged_by", None)
+        if judging is not None:
+            answered = judged(answered, benchmark, judging, max_refused)
         settings = {"benchmark": benchmark.digest(), "bootstrap": asdict(bootstrap)}
-        label = f"figures of {answered.label.removeprefix('evaluate ')}"
-        run = partial(measure, benchmark, bootstrap)
+        label = f"figures of {answered.label.partition(' ')[2]}"
+        run = partial(measure_judged if judging else partial(measure, benchmark), bootstrap)
         made, effort = {"predictions": answered}, float(len(benchmark.items()))
         found[name] = Step("figures", label, VERSIONS["figures"], settings, made, run, effort)
     return found
+
+
+def judged(answered: Step, benchmark: Benchmark, judging: AnswerJudge, max_refused: float) -> Step:
+    """Return the step in which a judge compares every answer with the reference's."""
+    items = benchmark.items()
+    pair = replace(benchmark.decoding(), responses=2)
+    return Step(
+        "judge",
+        f"judge {answered.label.removeprefix('evaluate ')}",
+        VERSIONS["judge"],
+        {"judging": judging.digest()},
+        {OURS: answered},
+        partial(judge, judging),
+        400.0 * len(items) * judging.questions(2),
+        accept=partial(require_verdicts, max_refused),
+        ready=judging.judge.check,
+        bill=partial(billing.ranking, judging, items, pair, len(items)),
+    )
 
 
 def answer(subject: Subject, name: str, benchmark: Benchmark) -> Step:
@@ -113,8 +147,16 @@ def answer(subject: Subject, name: str, benchmark: Benchmark) -> Step:
     return replace(step, ready=subject.known.check, bill=bill)
 
 
-def compare_step(scored: Scores, settings: Settings, measured: Sequence[Step] = ()) -> Step:
-    """Return the step that compares models, with all that they and `measured` stand on."""
+def compare_step(
+    scored: Scores,
+    settings: Settings,
+    measured: Sequence[Step] = (),
+    overlaps: Sequence[Contamination] = (),
+) -> Step:
+    """Return the step that compares models, with all that they and `measured` stand on.
+
+    `overlaps` say how much of each benchmark stands in the data that the models were trained on.
+    """
     final = [step for by_benchmark in scored.values() for step in by_benchmark.values()]
     inputs = {name_of(step): step for step in in_order([*final, *measured])}
     methods = {
@@ -124,8 +166,9 @@ def compare_step(scored: Scores, settings: Settings, measured: Sequence[Step] = 
     # As a list, because the order decides the table and a digest does not see that of names.
     first = scored.get(settings.baseline, {})  # methods are compared by what the baseline answered
     order = list(dict.fromkeys(name for made in (first, *scored.values()) for name in made))
-    decisive = {"methods": methods, "benchmarks": order, **asdict(settings)}
-    run = partial(compare, methods, order, settings)
+    found = [one.model_dump(mode="json") for one in overlaps]
+    decisive = {"methods": methods, "benchmarks": order, "overlaps": found, **asdict(settings)}
+    run = partial(compare, methods, order, settings, overlaps)
     return Step("compare", "compare", VERSIONS["compare"], decisive, inputs, run)
 
 

@@ -8,7 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tuna_exp.errors import UserError
-from tuna_exp.services.ledger import Batch, Ledger, Purse, is_alive, living
+from tuna_exp.services.ledger import Batch, Ledger, Purse
+from tuna_exp.services.liveness import is_alive, living
 from tuna_exp.services.requests import Request, Taken
 
 PURSE = Purse("all", 1.0)

@@ -182,7 +182,7 @@ def compared(
 ) -> Path:
     work = make_work(**artifacts.folders)
     order = list(dict.fromkeys(name for made in methods.values() for name in made))
-    compare(methods, order, SETTINGS, work)
+    compare(methods, order, SETTINGS, (), work)
     return work.folder
 
 

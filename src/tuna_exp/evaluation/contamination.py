@@ -102,6 +102,21 @@ def contamination(
     )
 
 
+def remark(one: Contamination) -> str:
+    """Return what every result on a benchmark says of it."""
+    if not one.either:
+        return (
+            f"None of the {one.items:,} items of {one.benchmark} stands in the training data "
+            f"(whole texts, or {one.run_of_words} words in a row)."
+        )
+    return (
+        f"{one.either:,} of the {one.items:,} items of {one.benchmark} ({one.share:.1%}) stand in "
+        f"the training data, {one.in_instructions:,} in instructions and {one.in_responses:,} in "
+        f"responses: as whole texts, or by {one.run_of_words} words in a row. Scores on it may be "
+        "flattered."
+    )
+
+
 def refuse_contaminated(found: Sequence[Contamination], allowed: Sequence[str]) -> None:
     """Raise ConfigError where a benchmark that must not be trained on was, unless it is allowed.
 

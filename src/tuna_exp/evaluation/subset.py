@@ -10,11 +10,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from hashlib import sha256
+from typing import TYPE_CHECKING
 
 from tuna_exp.comparison.statistics import Bootstrap
 from tuna_exp.evaluation.base import Benchmark, Figure
 from tuna_exp.llms.decoding import Decoding
 from tuna_exp.records import Candidate, Instruction, Prediction
+
+if TYPE_CHECKING:
+    from tuna_exp.evaluation.open_ended.judging import AnswerJudge
 
 SEED = 0
 # Raised when another choice is made from the same items.
@@ -37,6 +41,12 @@ class Subset:
     def batch_size(self) -> int:
         """Return how many items are answered together."""
         return self.benchmark.batch_size
+
+    @property
+    def judged_by(self) -> "AnswerJudge | None":
+        """Return who compares the answers with others, for a benchmark that is judged so."""
+        judging: AnswerJudge | None = getattr(self.benchmark, "judged_by", None)
+        return judging
 
     @property
     def of(self) -> int:

@@ -29,7 +29,8 @@ from aiolimiter import AsyncLimiter
 from pydantic import TypeAdapter
 
 from tuna_exp.services.endpoint import Endpoint, Failure, failure, send
-from tuna_exp.services.ledger import Purse, living
+from tuna_exp.services.ledger import Purse
+from tuna_exp.services.liveness import living
 from tuna_exp.services.requests import ReplyError, Request
 from tuna_exp.services.wires import WIRES, token_bound
 

@@ -19,10 +19,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from filelock import FileLock, Timeout
-
 from tuna_exp.durable import disk_failures
 from tuna_exp.errors import UserError
+from tuna_exp.services.liveness import is_alive
 from tuna_exp.services.requests import Request, Taken, Wire
 
 VERSION = 1
@@ -368,37 +367,6 @@ class Ledger:
         """Free that space."""
         with suppress(OSError):
             self.ballast.unlink()
-
-
-def courier_lock(ledger: Path, courier: str) -> FileLock:
-    """Return the lock that a courier holds as long as it lives."""
-    folder = ledger.with_name(ledger.name + ".couriers")
-    folder.mkdir(parents=True, exist_ok=True)
-    return FileLock(folder / f"{courier}.lock")
-
-
-@contextmanager
-def living(ledger: Path, courier: str) -> Iterator[None]:
-    """Be a courier that lives, for as long as the block runs."""
-    lock = courier_lock(ledger, courier)
-    with lock:
-        try:
-            yield
-        finally:
-            with suppress(OSError):
-                Path(lock.lock_file).unlink()
-
-
-def is_alive(ledger: Path, courier: str) -> bool:
-    """Whether a courier lives; the lock of a dead one is removed."""
-    lock = courier_lock(ledger, courier)
-    try:
-        with lock.acquire(timeout=0):
-            with suppress(OSError):
-                Path(lock.lock_file).unlink()
-            return False
-    except Timeout:
-        return True
 
 
 @contextmanager

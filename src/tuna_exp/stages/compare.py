@@ -28,6 +28,7 @@ from tuna_exp.comparison.statistics import Bootstrap
 from tuna_exp.comparison.tracking import Mode, log_comparison
 from tuna_exp.comparison.verdicts import verdicts
 from tuna_exp.datasets.verifiable import verify
+from tuna_exp.evaluation.contamination import Contamination, remark
 from tuna_exp.plan import Workspace
 from tuna_exp.records import Instruction, Prediction, RankedExample, read_records
 from tuna_exp.stages.evaluate import PREDICTIONS, read_figures
@@ -94,17 +95,23 @@ def compare(
     methods: Mapping[str, Mapping[str, str]],
     benchmarks: Sequence[str],
     settings: Settings,
+    overlaps: Sequence[Contamination],
     work: Workspace,
 ) -> None:
     """Write table, JSON and HTML report.
 
     `methods` names, by method and benchmark, the figures among the inputs; the first of
-    `benchmarks` is that which methods are compared by.
+    `benchmarks` is that which methods are compared by. `overlaps` are told with the benchmarks.
     """
     inputs = Inputs(work.inputs)
     work.bar.start(3, "parts")
     bootstrap = settings.bootstrap
-    scored = [benchmark_of(inputs, name, methods, settings) for name in benchmarks]
+    scored = [
+        replace(
+            one, remarks=(*one.remarks, *(remark(o) for o in overlaps if o.benchmark == one.name))
+        )
+        for one in (benchmark_of(inputs, name, methods, settings) for name in benchmarks)
+    ]
     first = scored[0]
     kept = [method for method in methods if method in first.methods]
     comparison = results.compare(

@@ -5,19 +5,22 @@ prompts came with. Whether too many replies could not be read is asked of the fi
 of a ranking. Left out: asking again about a pair whose replies could not be read.
 """
 
+import json
 from collections.abc import Sequence
 
+from tuna_exp.comparison.json_text import json_text
 from tuna_exp.comparison.reliability import measure
+from tuna_exp.comparison.statistics import Bootstrap
 from tuna_exp.errors import ConfigError, RefusalError
 from tuna_exp.evaluation.open_ended.judging import AnswerJudge, AnswerPair, Comparison, paired
 from tuna_exp.evaluation.open_ended.win_rates import comparison_figures, tally
 from tuna_exp.plan import Workspace
 from tuna_exp.rankers.asking import spent
 from tuna_exp.records import Prediction, read_records, write_records
-from tuna_exp.stages.evaluate import PREDICTIONS
+from tuna_exp.stages.evaluate import FIGURES, PREDICTIONS
 from tuna_exp.stages.journal import Journal
 from tuna_exp.stages.rank import BOOTSTRAP, main_figures
-from tuna_exp.store import Artifact
+from tuna_exp.store import MANIFEST, Artifact
 
 COMPARISONS = "comparisons.jsonl"
 # Names of the inputs: the evaluation that is judged, and the one it is compared with.
@@ -44,6 +47,16 @@ def judge(judging: AnswerJudge, work: Workspace) -> None:
     scored = [one for c, p in judged if (one := c.prediction(p.tokens)) is not None]
     write_records(work.folder / PREDICTIONS, scored)
     _note(made, work)
+
+
+def measure_judged(bootstrap: Bootstrap, work: Workspace) -> None:
+    """Write the figures over the comparisons of the input to `figures.json`."""
+    work.bar.start(1, "parts")
+    made = read_records(work.inputs["predictions"] / COMPARISONS, Comparison)
+    figures = comparison_figures(list(made), bootstrap)
+    (work.folder / FIGURES).write_text(json_text(figures), encoding="utf-8")
+    work.bar.advance()
+    work.note(figures=len(figures))
 
 
 def require_verdicts(max_refused: float, judged: Artifact) -> None:
@@ -84,8 +97,11 @@ def _note(made: Sequence[Comparison], work: Workspace) -> None:
     ranked = [one for comparison in made if (one := comparison.ranked()) is not None]
     figures = comparison_figures(made, BOOTSTRAP)
     overall = {f.metric: round(f.interval.value, 4) for f in figures if f.group == "all"}
+    manifest = work.inputs[OURS] / MANIFEST
+    asked = json.loads(manifest.read_bytes())["facts"] if manifest.is_file() else {}
     work.note(
         items=len(made),
+        of=asked.get("of", len(made)),
         wins=counts.wins,
         ties=counts.ties,
         losses=counts.losses,

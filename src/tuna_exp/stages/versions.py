@@ -10,6 +10,7 @@ VERSIONS = {
     "train": 2,
     "proxy": 1,
     "evaluate": 2,
+    "judge": 1,
     "figures": 1,
     "compare": 5,
 }

@@ -50,6 +50,11 @@ class OpenEndedBenchmark:
     drawn: Decoding
     batch_size: int
 
+    @property
+    def judged_by(self) -> AnswerJudge | None:
+        """Return who compares the answers with those of the reference, None where there is none."""
+        return self.judging if self.reference is not None else None
+
     def items(self) -> list[Instruction]:
         """Return the prompts, each with its category as its kind and the other model's answer.
 
