@@ -111,8 +111,11 @@ def run_comparison(final: Step, run: Run, check: Callable[[], None]) -> Artifact
 
 def model_of(figures: Mapping[str, Step]) -> Model:
     """Return the record of a model from the steps of its figures, by benchmark."""
+    from tuna_exp.stages.judge import OURS
+
     answers = {name: step.inputs["predictions"] for name, step in figures.items()}
     first = next(iter(answers.values()))
+    first = first.inputs.get(OURS, first)  # what a judge has marked, a model had answered
     inputs = {name: made.digest for name, made in first.inputs.items()}
     told = json_value({"llm": first.settings["llm"], "inputs": inputs}, "model")
     return Model(

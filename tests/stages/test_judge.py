@@ -96,7 +96,7 @@ def test_a_killed_judging_asks_only_what_was_not_judged(
 
 def test_nothing_to_compare_with_is_told(make_work: MakeWork, tmp_path: Path) -> None:
     ours = evaluation(tmp_path / "ours", ["a"] * 4)
-    with pytest.raises(ConfigError, match="none of the 4 prompts.*Cure: evaluation.reference"):
+    with pytest.raises(ConfigError, match="none of the 4 prompts.*Cure: evaluation.NAME.reference"):
         judge(judging(Scripted(longer)), make_work("work", **{OURS: ours}))
 
 

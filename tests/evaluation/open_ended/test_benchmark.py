@@ -108,7 +108,7 @@ def test_what_cannot_be_used_is_told(write: Write) -> None:
         benchmark(prompts, instruction=None).items()
     with pytest.raises(DataError, match="(?s)field 'prompt' is missing.*Cure"):
         benchmark(prompts, instruction="prompt").items()
-    with pytest.raises(ConfigError, match="evaluation.reference.fields.*answer is null"):
+    with pytest.raises(ConfigError, match="evaluation.NAME.reference.fields.*answer is null"):
         AnswersFile(prompts, {"id": "question_id", "answer": None}, {}).load()
     with pytest.raises(DataError, match="nowhere.jsonl does not exist"):
         benchmark("nowhere.jsonl").items()
