@@ -93,7 +93,7 @@ BAD = {
     "study": "required: command",
     "study export x.jsonl": "required: --out",
     "study export nowhere --out o": "nowhere cannot be read as a ranking",
-    "study import nowhere ann.json": "nowhere/key.json is not there",
+    "study import nowhere first_rater.json": "nowhere/key.json is not there",
     # Values that only the data or the machine can tell.
     "dataset=jsonl dataset.path=nowhere.jsonl": "nowhere.jsonl does not exist",
     "teacher.source=nowhere": "teacher.source='nowhere': should be a valid dictionary",
@@ -266,7 +266,7 @@ def test_help_and_bad_input_import_nothing_heavy(tmp_path: Path) -> None:
     lines = ["--help", "model=tny", "seed=x", "dataset.cuont=3", "compare runs=nowhere"]
     lines += ["dataset=jsonl dataset.path=nowhere", "artifacts list"]
     lines += ["evaluate model=tny", "evaluate subject=x", "evaluate --help"]
-    lines += ["study export nowhere --out o", "study import nowhere ann.json"]
+    lines += ["study export nowhere --out o", "study import nowhere first_rater.json"]
     done = subprocess.run(
         [sys.executable, "-c", LIGHT], input="\n".join(lines), capture_output=True, text=True,
         cwd=tmp_path, timeout=60,

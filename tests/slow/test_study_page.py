@@ -82,7 +82,7 @@ def test_pairs_by_keyboard_reload_undo_and_export(browser: Any, tmp_path: Path) 
     page = write_study(key, tmp_path)[0]
     visit = Visit(browser)
     visit.open(page)
-    visit.page.fill("#name", "Ann B")
+    visit.page.fill("#name", "Rater 1")
     visit.page.select_option("#seat", "2")
     visit.press("Enter")
     texts = {item.id: item.texts for item in key.items}
@@ -96,17 +96,17 @@ def test_pairs_by_keyboard_reload_undo_and_export(browser: Any, tmp_path: Path) 
     assert visit.answered == "2 of 12"
     visit.press("0")
     path = visit.export(tmp_path)
-    assert path.name == "answers-Ann_B.json"
-    (ann,) = read_answers([path], key, allow_missing=True)
+    assert path.name == "answers-Rater_1.json"
+    (first_rater,) = read_answers([path], key, allow_missing=True)
     expected = {}
     for shown, places in zip(key.seats[1], ((0, 1), (1, 0), (0, 0)), strict=False):
         slots = dict(zip(shown.order, places, strict=True))
         expected[shown.item] = (slots[0], slots[1])
-    assert ann.rater == "Ann B" and ann.ranks == expected
+    assert first_rater.rater == "Rater 1" and first_rater.ranks == expected
     visit.press(*"1" * 9)
     assert visit.page.is_visible("#done") and visit.answered == "12 of 12"
-    (ann,) = read_answers([visit.export(tmp_path)], key, allow_missing=False)
-    assert len(ann.ranks) == 12 and visit.complaints == []
+    (first_rater,) = read_answers([visit.export(tmp_path)], key, allow_missing=False)
+    assert len(first_rater.ranks) == 12 and visit.complaints == []
     assert all(url.startswith(("file:", "blob:")) for url in visit.requests)
 
 
@@ -114,7 +114,7 @@ def test_lists_by_keyboard_and_by_mouse(browser: Any, tmp_path: Path) -> None:
     """Places 2 1 2 4 by keys, 1 1 1 1 by mouse; nothing goes on before all have a place."""
     key = key_of("lists", count=2)
     visit = Visit(browser)
-    visit.open(write_study(key, tmp_path)[0], "?rater=bob&seat=1")
+    visit.open(write_study(key, tmp_path)[0], "?rater=second&seat=1")
     visit.press("2", "1", "Enter")
     assert visit.answered == "0 of 2"
     visit.press("3", "ArrowUp", "2", "4", "Enter")

@@ -87,22 +87,26 @@ def as_answers(key: Key, rater: str, ranker: str) -> Answers:
 def test_whoever_says_the_same_agrees_fully(kind: str) -> None:
     """Two raters who are "longest" agree fully with each other and with it, not with "shortest"."""
     key = key_of(kind)
-    result = measure(key, [as_answers(key, r, "longest") for r in ("ann", "bob")], BOOTSTRAP)
+    result = measure(
+        key, [as_answers(key, r, "longest") for r in ("first_rater", "second_rater")], BOOTSTRAP
+    )
     same, other = result.rankers
     assert result.people is not None and result.undecided == 0
     for interval in (result.people.mean.kappa, result.people.alpha, same.majority.tau):
         assert interval.value == interval.high == 1.0 and 0 < interval.low < 1
     assert same.majority.agreement.value == 1.0 and other.majority.agreement.value == 0.0
-    assert same.person == same.majority and same.kappas["bob"] == same.person.kappa
-    assert other.majority.tau.value == -1.0 and other.kappas["ann"].value < 0
+    assert same.person == same.majority and same.kappas["second_rater"] == same.person.kappa
+    assert other.majority.tau.value == -1.0 and other.kappas["first_rater"].value < 0
 
 
 @given(st.lists(st.integers(0, 2), min_size=12, max_size=12), st.booleans())
 def test_people_are_judged_alike_whatever_their_order(said: list[int], swap: bool) -> None:
     key = key_of()
     verdicts = [(0, 1), (0, 0), (1, 0)]
-    bob = Answers("bob", {i.id: verdicts[s] for i, s in zip(key.items, said, strict=True)})
-    raters = [as_answers(key, "ann", "longest"), bob]
+    second_rater = Answers(
+        "second_rater", {i.id: verdicts[s] for i, s in zip(key.items, said, strict=True)}
+    )
+    raters = [as_answers(key, "first_rater", "longest"), second_rater]
     results = [measure(key, order, Bootstrap(0.95, 100, 0)) for order in (raters, raters[::-1])]
     values = [result.people.alpha.value for result in results if result.people]
     assert values[0] == pytest.approx(values[1], nan_ok=True)
@@ -117,7 +121,7 @@ def test_a_ranker_without_a_verdict_does_not_agree() -> None:
         for n, item in enumerate(key.items)
     ]
     partial = Key.of("pairs", 0, items, key.seats)
-    (ranker,) = measure(partial, [as_answers(key, "ann", "longest")], BOOTSTRAP).rankers
+    (ranker,) = measure(partial, [as_answers(key, "first_rater", "longest")], BOOTSTRAP).rankers
     assert ranker.unanswered == 3 and ranker.majority.agreement.value == 0.75
     assert ranker.person.agreement.value == 0.75
     assert ranker.majority.kappa.value == 1.0 and ranker.majority.kappa.items == 9
@@ -125,9 +129,9 @@ def test_a_ranker_without_a_verdict_does_not_agree() -> None:
 
 def test_people_who_never_met_have_nothing_in_common() -> None:
     key = key_of()
-    half = [as_answers(key, rater, "longest") for rater in ("ann", "bob")]
-    first = Answers("ann", dict(list(half[0].ranks.items())[:6]))
-    second = Answers("bob", dict(list(half[1].ranks.items())[6:]))
+    half = [as_answers(key, rater, "longest") for rater in ("first_rater", "second_rater")]
+    first = Answers("first_rater", dict(list(half[0].ranks.items())[:6]))
+    second = Answers("second_rater", dict(list(half[1].ranks.items())[6:]))
     assert measure(key, [first, second], BOOTSTRAP).people is None
 
 

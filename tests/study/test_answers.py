@@ -28,7 +28,7 @@ def exported(key: Key, rater: str, seat: int = 0) -> dict[str, Any]:
     return {"study": key.digest, "rater": rater, "seat": seat + 1, "answers": answers}
 
 
-def write(folder: Path, answers: dict[str, Any], name: str = "ann.json") -> Path:
+def write(folder: Path, answers: dict[str, Any], name: str = "first_rater.json") -> Path:
     path = folder / name
     path.write_text(json.dumps(answers))
     return path
@@ -39,9 +39,11 @@ def write(folder: Path, answers: dict[str, Any], name: str = "ann.json") -> Path
 def test_orders_are_undone(tmp_path: Path, kind: str, seat: int) -> None:
     """Who finds the longer text better says what the ranker "longest" said, from any seat."""
     key = key_of(kind)
-    (ann,) = read_answers([write(tmp_path, exported(key, "ann", seat))], key, allow_missing=False)
-    assert ann.rater == "ann"
-    assert ann.ranks == {item.id: item.verdicts["longest"] for item in key.items}
+    (first_rater,) = read_answers(
+        [write(tmp_path, exported(key, "first_rater", seat))], key, allow_missing=False
+    )
+    assert first_rater.rater == "first_rater"
+    assert first_rater.ranks == {item.id: item.verdicts["longest"] for item in key.items}
 
 
 def filled(key: Key, seat: int, delimiter: str = ",") -> str:
@@ -63,12 +65,12 @@ _VERDICTS = {"verdict", *(f"place_{n}" for n in range(1, 5))}
 @pytest.mark.parametrize("delimiter", [",", ";"])
 def test_a_sheet_says_the_same_as_the_page(tmp_path: Path, kind: str, delimiter: str) -> None:
     key = key_of(kind)
-    path = tmp_path / "bob.csv"
+    path = tmp_path / "second_rater.csv"
     # As spreadsheets save it: with a mark, and with empty lines below.
     path.write_text(filled(key, 1, delimiter) + f"\n{delimiter * 3}", encoding="utf-8-sig")
-    page = write(tmp_path, exported(key, "ann", 1))
-    bob, ann = read_answers([path, page], key, allow_missing=False)
-    assert bob.rater == "bob" and bob.ranks == ann.ranks
+    page = write(tmp_path, exported(key, "first_rater", 1))
+    second_rater, first_rater = read_answers([path, page], key, allow_missing=False)
+    assert second_rater.rater == "second_rater" and second_rater.ranks == first_rater.ranks
 
 
 BAD: dict[str, Change] = {
@@ -88,25 +90,25 @@ BAD: dict[str, Change] = {
 @pytest.mark.parametrize("told", BAD)
 def test_what_cannot_be_is_told(tmp_path: Path, told: str) -> None:
     key = key_of()
-    answers = exported(key, "ann")
+    answers = exported(key, "first_rater")
     BAD[told](answers)
-    with pytest.raises(DataError, match=rf"ann.json.*{told}.*Cure"):
+    with pytest.raises(DataError, match=rf"first_rater.json.*{told}.*Cure"):
         read_answers([write(tmp_path, answers)], key, allow_missing=False)
 
 
 def test_a_rater_counts_once(tmp_path: Path) -> None:
     key = key_of()
-    paths = [write(tmp_path, exported(key, "ann", seat), f"{seat}.json") for seat in (0, 1)]
-    with pytest.raises(DataError, match="rater 'ann' has answered in .*0.json already"):
+    paths = [write(tmp_path, exported(key, "first_rater", seat), f"{seat}.json") for seat in (0, 1)]
+    with pytest.raises(DataError, match="rater 'first_rater' has answered in .*0.json already"):
         read_answers(paths, key, allow_missing=False)
 
 
 def test_items_may_be_left_out_where_that_is_said(tmp_path: Path) -> None:
     key = key_of()
-    answers = exported(key, "ann")
+    answers = exported(key, "first_rater")
     gone = answers["answers"].pop()["item"]
-    (ann,) = read_answers([write(tmp_path, answers)], key, allow_missing=True)
-    assert gone not in ann.ranks and len(ann.ranks) == 11
+    (first_rater,) = read_answers([write(tmp_path, answers)], key, allow_missing=True)
+    assert gone not in first_rater.ranks and len(first_rater.ranks) == 11
 
 
 @pytest.mark.parametrize(
@@ -121,7 +123,7 @@ def test_a_sheet_that_cannot_be_is_told(
     tmp_path: Path, change: Callable[[str], str], told: str
 ) -> None:
     key = key_of()
-    path = tmp_path / "bob.csv"
+    path = tmp_path / "second_rater.csv"
     path.write_text(change(filled(key, 0)))
-    with pytest.raises(DataError, match=rf"bob.csv.*{told}.*Cure"):
+    with pytest.raises(DataError, match=rf"second_rater.csv.*{told}.*Cure"):
         read_answers([path], key, allow_missing=False)

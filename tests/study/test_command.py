@@ -49,7 +49,7 @@ def test_the_readme_s_commands_run(
         shutil.copytree(folder, tmp_path / "artifacts" / "rank" / name)
     monkeypatch.chdir(tmp_path)
     main(shlex.split(export, comments=True), SETTINGS)
-    for seat, rater in enumerate(("ann", "bob")):
+    for seat, rater in enumerate(("first_rater", "second_rater")):
         write(tmp_path, exported(Key.read(Path("study")), rater, seat), f"answers-{rater}.json")
     assert main(shlex.split(read, comments=True), SETTINGS) == 0
 
