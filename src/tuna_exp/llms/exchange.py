@@ -1,10 +1,17 @@
 """What any engine is asked and what its tokens mean: prompts that fit, candidates, options."""
 
 from collections.abc import Sequence
+from hashlib import sha256
 
 from tuna_exp.errors import ConfigError, ContextError
 from tuna_exp.models.prompts import PromptEncoder
 from tuna_exp.records import Candidate, Instruction
+
+
+def request_seed(*parts: object) -> int:
+    """Return a seed below 2**31 that differs by its parts; an engine may add a sample's place."""
+    digest = sha256("/".join(map(str, parts)).encode()).digest()
+    return int.from_bytes(digest[:4], "big") >> 1
 
 
 def fitting_prompt(

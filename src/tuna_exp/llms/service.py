@@ -6,13 +6,13 @@ options (`choose`), which no chat service gives for more than a few tokens.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
 from tuna_exp.errors import ConfigError
 from tuna_exp.llms.base import Form, Gift
 from tuna_exp.llms.decoding import Decoding
+from tuna_exp.llms.exchange import request_seed
 from tuna_exp.records import Candidate, Instruction, Origin, Usage
 from tuna_exp.services.account import Account
 from tuna_exp.services.desk import Desk
@@ -123,7 +123,7 @@ class ServiceLLM:
     ) -> Request:
         """Return the request for answers from the place `first` on."""
         # Greedy answers carry one too: services are not exact, and a repeat is to be asked anew.
-        own_seed = _seed(seed, instruction.id, first) if self.seeds else None
+        own_seed = request_seed(seed, instruction.id, first) if self.seeds else None
         question = Question(
             self._turns(instruction), decoding, own_seed, self.logprobs, form, self.parameters
         )
@@ -301,12 +301,6 @@ def shared(reply: Reply, usd: float) -> list[Usage]:
         Usage(read=reply.taken.read if i == 0 else 0, generated=length, usd=usd / count)
         for i, length in enumerate(lengths)
     ]
-
-
-def _seed(seed: int, name: str, first: int) -> int:
-    """Return a seed below 2**31 that differs by instruction and place."""
-    digest = sha256(f"{seed}/{name}/{first}".encode()).digest()
-    return int.from_bytes(digest[:4], "big") >> 1
 
 
 def _as_text(system: str | None, examples: Sequence[Instruction], asked: Instruction) -> str:

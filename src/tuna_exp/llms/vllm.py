@@ -8,7 +8,6 @@ change while the engine runs.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from hashlib import sha256
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -18,7 +17,7 @@ import torch
 from tuna_exp.errors import UserError
 from tuna_exp.llms.base import Form
 from tuna_exp.llms.decoding import Decoding
-from tuna_exp.llms.exchange import candidate, fitting_prompt, option_tokens
+from tuna_exp.llms.exchange import candidate, fitting_prompt, option_tokens, request_seed
 from tuna_exp.models.prompts import PromptEncoder
 from tuna_exp.records import Candidate, Instruction
 
@@ -99,7 +98,7 @@ class OpenVllm:
         Raises ConfigError where prompt and answer would not fit the model's context.
         """
         prompts = [self._fitting(i, decoding.max_new_tokens) for i in instructions]
-        params = [self._drawn(decoding, request_seed(seed, i)) for i in instructions]
+        params = [self._drawn(decoding, request_seed(seed, i.id)) for i in instructions]
         return [
             [self._candidate(output) for output in request.outputs]
             for request in self._generate(prompts, params)
@@ -170,9 +169,3 @@ class OpenVllm:
             for token, of_token in zip(tokens, output.logprobs, strict=True)
         ]
         return candidate(self.encoder, tokens, logps, output.finish_reason == "stop")
-
-
-def request_seed(seed: int, instruction: Instruction) -> int:
-    """Return a seed that differs by instruction, below 2**31; vLLM adds a sample's place to it."""
-    digest = sha256(f"{seed}/{instruction.id}".encode()).digest()
-    return int.from_bytes(digest[:4], "big") >> 1

@@ -28,11 +28,13 @@ from uuid import uuid4
 from aiolimiter import AsyncLimiter
 from pydantic import TypeAdapter
 
+from tuna_exp.services.batches import BatchWork
 from tuna_exp.services.endpoint import Endpoint, Failure, failure, send
 from tuna_exp.services.ledger import Purse
 from tuna_exp.services.liveness import living
 from tuna_exp.services.requests import ReplyError, Request
 from tuna_exp.services.wires import WIRES, token_bound
+from tuna_exp.services.writer import Writer
 
 LOOK_SECONDS = 0.2
 FIRST_BACKOFF, LONGEST_BACKOFF = 0.5, 16.0
@@ -74,8 +76,6 @@ class Courier:
     _paused_until: float = 0.0
 
     def __post_init__(self) -> None:
-        from tuna_exp.services.writer import Writer
-
         self.endpoint = self.orders.endpoint
         self.path = Path(self.orders.ledger)
         self.writer = Writer(self.path, self._stuck)
@@ -92,8 +92,6 @@ class Courier:
             await self.writer.read(lambda ledger: ledger.recover(self.name))
             async with self.endpoint.client() as client:
                 if self.endpoint.transport == "batch":
-                    from tuna_exp.services.batches import BatchWork
-
                     await BatchWork(self, client).run(asked)
                 else:
                     await self._run_sync(client, asked)
