@@ -135,6 +135,7 @@ RULES: Mapping[str, Any] = {
     "weights.*": AboveZero,
     "combine": Literal["borda", "scores_z", "majority"],
     "share": NonZeroShare,
+    "flip": Share,
     "sets": Positive,
     "metric": Literal["rouge_l", "embedding"],
     "encoder": type(None),

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from tuna_exp.services.billing import Bill
 
 SAVED = ".hydra"
+# Trainings with a ranking term, and those on one response per instruction.
+RANKED, PLAIN = ("tuna_p", "tuna_c", "mixed"), ("sft", "best_of_n")
 
 
 def native_precision() -> str:
@@ -209,7 +211,7 @@ def build_lab(config: DictConfig, dataset: Any, instructions: Sequence[Instructi
         max_refused=config.max_refused,
         allow_contaminated=make(config.allow_contaminated),
         run_of_words=config.contamination.run_of_words,
-        trainings={name: build_training(config, name) for name in ("sft", "tuna_p", "tuna_c")},
+        trainings={name: build_training(config, name) for name in (*RANKED, *PLAIN)},
         benchmarks=build_benchmarks(config),
         comparison=make(config.comparison),
         seed=config.seed,
@@ -241,7 +243,7 @@ def build_training(config: DictConfig, name: str) -> "Part":
     from tuna_exp.stages.train import Training
 
     objective, own = config.objective, config.objective[name]
-    loss = make(config.ranking_loss) if name != "sft" else None
+    loss = make(config.ranking_loss) if name in RANKED else None
     batching = make(config.batching)
     training = Training(
         objective=partial(call, own.module, **_objective_parts(config, name, loss)),
@@ -254,7 +256,7 @@ def build_training(config: DictConfig, name: str) -> "Part":
         checkpoint_minutes=objective.checkpoint_minutes,
         ranking_loss=loss,
     )
-    reading = Reading(batching, objective.mle_on, objective.use_unordered)
+    reading = Reading(batching, objective.mle_on, objective.use_unordered, objective.share)
     return Part(_decisive(config, name), training, reading)
 
 
@@ -287,7 +289,7 @@ def _decisive(config: DictConfig, name: str) -> dict[str, Any]:
     """Return the settings that decide what a training makes."""
     groups = ["optimizer", "schedule", "batching", "trainer", "callbacks", "seed"]
     keys: list[str] = []
-    if name != "sft":
+    if name in RANKED:
         groups.append("ranking_loss")
         keys = ["ranking_weight", "mle_weight"]
     chosen = {key: plain(config[key]) for key in groups}

@@ -61,6 +61,20 @@ def take_over(published: Sequence[RankedExample], work: Workspace) -> None:
     write(work, published, [])
 
 
+def mix(work: Workspace) -> None:
+    """Write the sets of all input rankings to one `ranking.jsonl`, in the order of their names."""
+    folders = [work.inputs[name] for name in sorted(work.inputs)]
+    work.bar.start(len(folders), "rankings")
+    sets = 0
+    with (work.folder / RANKING).open("w", encoding="utf-8") as mixed:
+        for folder in folders:
+            for line in (folder / RANKING).open(encoding="utf-8"):
+                mixed.write(line)
+                sets += 1
+            work.bar.advance()
+    work.note(sets=sets)
+
+
 def with_writers(example: RankedExample, candidates: CandidateSet) -> RankedExample:
     """Return the example with the likelihood and origin of the candidate that has each text.
 
