@@ -80,7 +80,7 @@ def read(work: Workspace, tokenise: Callable[..., None], *arguments: Any) -> Wor
 def train_sft(
     run: Training, student: Student, instructions: list[Instruction], work: Workspace
 ) -> None:
-    reading = Reading(run.batching, "reference", True)
+    reading = Reading(run.batching, "reference", True, 1.0)
     work = read(work, tokenise_instructions, reading, student, instructions)
     train.train_sft(run, student, work)
 
@@ -88,7 +88,7 @@ def train_sft(
 def train_ranked(
     run: Training, student: Student, work: Workspace, use_unordered: bool = True
 ) -> None:
-    reading = Reading(run.batching, "reference", use_unordered)
+    reading = Reading(run.batching, "reference", use_unordered, 1.0)
     work = read(work, tokenise_ranking, reading, student)
     train.train_ranked(run, student, work)
 

@@ -1,6 +1,6 @@
 """A ranker whose verdicts are partly wrong: how much judge noise does ranked training bear?
 
-Left out: noise that depends on the responses (a taste for long ones, for the first slot). Here every
+Left out: noise that depends on the responses (a taste for long ones, for the first slot). Here any
 pair is as likely to be turned round as any other, so that the share of wrong verdicts is known.
 """
 
