@@ -254,6 +254,7 @@ def build_training(config: DictConfig, name: str) -> "Part":
         epochs=own.epochs,
         seed=config.seed,
         checkpoint_minutes=objective.checkpoint_minutes,
+        guard_rails=make(config.guard_rails),
         ranking_loss=loss,
     )
     reading = Reading(batching, objective.mle_on, objective.use_unordered, objective.share)
@@ -297,6 +298,8 @@ def _decisive(config: DictConfig, name: str) -> dict[str, Any]:
     for elsewhere in ("max_length", "on_too_long", "workers"):
         del chosen["batching"][elsewhere]
     own = plain(config.objective[name])
+    if rails := make(config.guard_rails).deciding():
+        own["guard_rails"] = rails
     return {"name": name, **own, **chosen, **{key: config.objective[key] for key in keys}}
 
 

@@ -27,6 +27,7 @@ from tuna_exp.batching.order import (
 from tuna_exp.batching.split import Size, filled
 from tuna_exp.batching.tokenise import Batching
 from tuna_exp.batching.tokens import Tokens
+from tuna_exp.errors import DataError
 from tuna_exp.losses.callbacks import RankingLoss
 from tuna_exp.losses.likelihood import summed_logps, token_logps
 from tuna_exp.models.export import export
@@ -34,6 +35,8 @@ from tuna_exp.models.student import Student
 from tuna_exp.objectives.base import Objective
 from tuna_exp.plan import Workspace
 from tuna_exp.progress import Bar
+from tuna_exp.rails.callback import GuardRails, Watch
+from tuna_exp.rails.memory import Footprint, advice, is_out_of_memory
 from tuna_exp.stages.tokenise import TOKENS
 
 CHECKPOINT = "checkpoint"
@@ -57,6 +60,7 @@ class Training:
     epochs: int
     seed: int
     checkpoint_minutes: float
+    guard_rails: GuardRails
     ranking_loss: RankingLoss | None = None
 
 
@@ -80,7 +84,8 @@ def _train(training: Training, student: Student, start: Path, work: Workspace) -
         examples.reference_logps = reference_logps(model, examples, layout, budget)
     module = training.objective(model=student.adapted(model))
     student.compiled(model)
-    _fit(training, module, examples, layout, work)
+    watch = watch_over(training.guard_rails, examples, student.encoder(start).end_id, work)
+    _fit(training, module, examples, layout, watch, work)
     # The module's model and not `model`: adapters were put into that one in place.
     module.model.set_attn_implementation(student.attn_implementation)
     export(module.model, student.tokenizer(start), work.folder / CHECKPOINT)
@@ -93,6 +98,7 @@ def _fit(
     module: Objective,
     examples: Tokens,
     layout: str,
+    watch: Watch,
     work: Workspace,
 ) -> None:
     """Run the trainer, from the last checkpoint of a killed attempt if there is one."""
@@ -102,7 +108,7 @@ def _fit(
     )
     name = f"{module.__class__.__name__}-{work.folder.name.partition('.')[0]}"
     trainer = training.trainer(
-        callbacks=[*training.callbacks, keeper, ShowProgress(work.bar)],
+        callbacks=[*training.callbacks, watch, keeper, ShowProgress(work.bar)],
         logger=[make(save_dir=str(work.folder / "logs"), name=name) for make in training.loggers],
         default_root_dir=str(work.folder),
     )
@@ -116,12 +122,31 @@ def _fit(
     module.train()
     try:
         trainer.fit(module, loader, ckpt_path=last if last.exists() else None)
+    except (RuntimeError, MemoryError) as error:
+        if not is_out_of_memory(error):
+            raise
+        longest = max(size.positions for size in sizes)
+        positions = training.batching.micro_batch_positions
+        told = advice(positions, longest, Footprint.of(module))
+        raise DataError(f"out of memory in step {trainer.global_step + 1}: {told}.") from error
     except SystemExit as stopped:
         # Lightning answers Ctrl-C with an exit and not a word; who called us has words for it.
         raise KeyboardInterrupt from stopped
     module.eval()
     tell_waiting(loader)
     work.note(waiting_for_data=round(loader.waiting_share, 5))
+
+
+def watch_over(rails: GuardRails, examples: Tokens, end: int, work: Workspace) -> Watch:
+    """Return the watch over a training; what it tells is kept among the artifact's facts."""
+    prompts = [example.prompt for example in islice(iter(examples), rails.probe.prompts)]
+    told: list[str] = []
+
+    def tell(words: str) -> None:
+        told.append(words)
+        work.note(alerts=told)
+
+    return Watch(rails, prompts, end, tell)
 
 
 def tell_waiting(loader: ResumableLoader) -> None:
