@@ -1,7 +1,8 @@
 """The command line: `tuna-exp` runs; the other commands look at what ran and what it would cost.
 
 Whatever goes wrong ends here, in one screen of words: exit status 2 where the user can mend it, 130
-after Ctrl-C, 1 for a fault of ours. Importing this module imports neither torch nor Lightning.
+after Ctrl-C, 143 after SIGTERM, 1 for a fault of ours. Importing this module imports neither torch
+nor Lightning.
 """
 
 import argparse
@@ -26,7 +27,7 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from tuna_exp.config_errors import check_arguments, explained
-from tuna_exp.errors import UserError
+from tuna_exp.errors import Terminated, UserError
 from tuna_exp.experiment import run_experiment
 from tuna_exp.sweep import FAILURE_FILE, Failure, write_failure
 
@@ -36,7 +37,7 @@ if not SETTINGS.is_dir():  # a checkout; an installed wheel carries the folder i
 # What is done with a composed config: see `experiment.run_experiment` for the arguments.
 Task = Callable[..., None]
 COMPOSITION_ERRORS = (HydraException, OmegaConfBaseException, yaml.YAMLError)
-USER_ERROR, OUR_FAULT, INTERRUPTED = 2, 1, 130
+USER_ERROR, OUR_FAULT, INTERRUPTED, TERMINATED = 2, 1, 130, 143
 _ELSEWHERE = "name other folders with artifacts=FOLDER and hydra.run.dir=FOLDER"
 CURES = {
     errno.ENOSPC: f"free some space, or {_ELSEWHERE}; the same command then continues",
@@ -73,6 +74,8 @@ def words(error: Exception | KeyboardInterrupt, arguments: Sequence[str]) -> tup
     """
     if os.environ.get("TUNA_EXP_DEBUG"):
         raise error
+    if isinstance(error, Terminated):
+        return "told to end; the same command continues where this one stopped.", TERMINATED
     if isinstance(error, KeyboardInterrupt):
         return "interrupted; the same command continues where this one stopped.", INTERRUPTED
     causes: list[BaseException] = [error]

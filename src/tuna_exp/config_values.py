@@ -183,6 +183,7 @@ RULES: Mapping[str, Any] = {
     "use_unordered": bool,
     "gradient_share_every": Whole,
     "checkpoint_minutes": AboveZero,
+    "checkpoint_steps": Positive | None,
     "learning_rate": AboveZero,
     "epochs": Positive,
     "beta": AboveZero,

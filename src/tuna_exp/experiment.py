@@ -254,6 +254,7 @@ def build_training(config: DictConfig, name: str) -> "Part":
         epochs=own.epochs,
         seed=config.seed,
         checkpoint_minutes=objective.checkpoint_minutes,
+        checkpoint_steps=objective.checkpoint_steps,
         guard_rails=make(config.guard_rails),
         ranking_loss=loss,
     )

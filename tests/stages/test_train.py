@@ -68,6 +68,7 @@ def training(
         epochs=1,
         seed=0,
         checkpoint_minutes=60.0,
+        checkpoint_steps=None,
         guard_rails=rails,
         ranking_loss=loss,
     )

@@ -3,7 +3,6 @@
 import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from datetime import timedelta
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -11,7 +10,6 @@ from typing import Any
 import torch
 from lightning import Callback, LightningModule, Trainer, seed_everything
 from lightning.fabric.utilities import move_data_to_device
-from lightning.pytorch.callbacks import ModelCheckpoint
 from lightning.pytorch.loggers import Logger
 from transformers import PreTrainedModel
 
@@ -37,6 +35,7 @@ from tuna_exp.plan import Workspace
 from tuna_exp.progress import Bar
 from tuna_exp.rails.callback import GuardRails, Watch
 from tuna_exp.rails.memory import Footprint, advice, is_out_of_memory
+from tuna_exp.stages.checkpoints import Checkpoints, ending_told, last_good
 from tuna_exp.stages.tokenise import TOKENS
 
 CHECKPOINT = "checkpoint"
@@ -48,8 +47,8 @@ log = logging.getLogger(__name__)
 class Training:
     """One training run. `objective(model=...)` and `trainer(...)` make the parts for a model.
 
-    `loggers` is called with a folder and a run's name; `checkpoint_minutes` is wall time between
-    checkpoints that a killed run continues from.
+    `loggers` is called with a folder and a run's name; `checkpoint_minutes` is wall time, and
+    `checkpoint_steps` optimizer steps, between checkpoints that a killed run continues from.
     """
 
     objective: Callable[..., Objective]
@@ -60,6 +59,7 @@ class Training:
     epochs: int
     seed: int
     checkpoint_minutes: float
+    checkpoint_steps: int | None
     guard_rails: GuardRails
     ranking_loss: RankingLoss | None = None
 
@@ -102,13 +102,13 @@ def _fit(
     work: Workspace,
 ) -> None:
     """Run the trainer, from the last checkpoint of a killed attempt if there is one."""
-    every = timedelta(minutes=training.checkpoint_minutes)
-    keeper = KeepWholeSteps(
-        work.scratch, filename="last", train_time_interval=every, enable_version_counter=False
+    keeper = Checkpoints(
+        work.scratch / "checkpoints", training.checkpoint_minutes, training.checkpoint_steps
     )
     name = f"{module.__class__.__name__}-{work.folder.name.partition('.')[0]}"
     trainer = training.trainer(
         callbacks=[*training.callbacks, watch, keeper, ShowProgress(work.bar)],
+        enable_checkpointing=False,  # of Lightning's own accord
         logger=[make(save_dir=str(work.folder / "logs"), name=name) for make in training.loggers],
         default_root_dir=str(work.folder),
     )
@@ -118,10 +118,10 @@ def _fit(
     loader = ResumableLoader(batches, training.batching.workers)
     trainer.accumulate_grad_batches = order.accumulate
     module.total_steps = len(loader) // order.accumulate
-    last = work.scratch / "last.ckpt"
     module.train()
     try:
-        trainer.fit(module, loader, ckpt_path=last if last.exists() else None)
+        with ending_told(keeper):
+            trainer.fit(module, loader, ckpt_path=last_good(keeper.folder))
     except (RuntimeError, MemoryError) as error:
         if not is_out_of_memory(error):
             raise
@@ -129,9 +129,6 @@ def _fit(
         positions = training.batching.micro_batch_positions
         told = advice(positions, longest, Footprint.of(module))
         raise DataError(f"out of memory in step {trainer.global_step + 1}: {told}.") from error
-    except SystemExit as stopped:
-        # Lightning answers Ctrl-C with an exit and not a word; who called us has words for it.
-        raise KeyboardInterrupt from stopped
     module.eval()
     tell_waiting(loader)
     work.note(waiting_for_data=round(loader.waiting_share, 5))
@@ -197,22 +194,6 @@ def reference_logps(
             i: tuple(islice(logps, len(e.responses))) for i, e in zip(part, some, strict=True)
         }
     return [found[i] for i in range(len(sizes))]
-
-
-class KeepWholeSteps(ModelCheckpoint):
-    """Saves between optimizer steps only: a checkpoint has no gradients of a step half done."""
-
-    def on_train_batch_end(
-        self,
-        trainer: Trainer,
-        pl_module: LightningModule,
-        outputs: Any,
-        batch: Any,
-        batch_idx: int,
-    ) -> None:
-        """Save where it is time to and the step is complete."""
-        if (batch_idx + 1) % trainer.accumulate_grad_batches == 0:
-            super().on_train_batch_end(trainer, pl_module, outputs, batch, batch_idx)
 
 
 class ShowProgress(Callback):
