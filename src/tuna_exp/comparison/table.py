@@ -46,6 +46,10 @@ _COLUMNS = (
     "difference_low",
     "difference_high",
     "verdict",
+    "seeds",
+    "p_value",
+    "adjusted_p",
+    "detectable",
     "response_tokens",
     "seconds",
     "trained_tokens",
@@ -130,9 +134,11 @@ def to_markdown(comparison: Comparison) -> str:
         "items from",
         "method",
         "items",
+        "seeds",
         f"score % [{level}]",
         "passed %",
         f"points against {comparison.baseline} [{level}]",
+        "p (Holm)",
         "verdict",
         "tokens per response",
         "time",
@@ -201,6 +207,10 @@ def flat(comparison: Comparison, row: Row) -> dict[str, object]:
         difference.low if difference else math.nan,
         difference.high if difference else math.nan,
         row.difference.verdict if row.difference else "baseline",
+        row.seeds,
+        row.difference.p_value if row.difference else math.nan,
+        row.difference.adjusted_p if row.difference else math.nan,
+        _detectable(row),
         row.response_tokens,
         result.seconds,
         result.tokens.trained,
@@ -211,16 +221,23 @@ def flat(comparison: Comparison, row: Row) -> dict[str, object]:
     return dict(zip(_COLUMNS, values, strict=True))
 
 
+def _detectable(row: Row) -> float:
+    known = row.difference.detectable if row.difference else None
+    return math.nan if known is None else known
+
+
 def _scores(comparison: Comparison, split: str) -> Table:
     rows = comparison.rows_of(split)
     items = f"{wording.split_label(split)}, {rows[0].items} held out"
+    seeds = max(row.seeds for row in rows)
+    items += f", {seeds} seeds" if seeds > 1 else ""
     items += f", {comparison.subset}" if comparison.subset else ""
     title = f"Score on {items} (brackets: {wording.level(comparison)} interval)"
     table = _table(
         title, "method", "score %", "passed %", f"points on {comparison.baseline}", "verdict"
     )
     for row in rows:
-        _, name, _, score, passed, difference, verdict = _words(row)
+        _, name, _, _, score, passed, difference, _, verdict = _words(row)
         styled = Text(verdict, style=_STYLES.get(verdict, ""))
         table.add_row(Text(name), score, passed, difference, styled)
     return table
@@ -290,10 +307,12 @@ def _words(row: Row) -> list[str]:
         wording.split_label(row.split),
         row.method,
         str(row.items),
+        str(row.seeds),
         wording.percents(row.score),
         wording.percent(row.passed),
         wording.points(difference.interval if difference else None),
-        difference.verdict if difference else "baseline",
+        wording.p_value(difference),
+        wording.verdict(difference),
     ]
 
 
