@@ -80,7 +80,7 @@ def run_evaluation(
     check_config(config, settings)
     check_folder(Path(config.artifacts), "artifacts")
     from tuna_exp.runs import Run, run_comparison, show_comparison
-    from tuna_exp.scoring import check_benchmarks, compare_step, scores
+    from tuna_exp.scoring import check_benchmarks, compare_step, of_one_run, scores
 
     benchmarks = build_benchmarks(config)
     check_benchmarks(benchmarks)
@@ -88,8 +88,8 @@ def run_evaluation(
     save_settings(config, overrides, output)
     comparison = replace(make(config.comparison), baseline=name)
     scored = scores(chosen, benchmarks, comparison.bootstrap, config.max_refused)
-    final = compare_step({name: scored}, comparison)
-    run = Run(Path(config.artifacts), output, tuple(overrides), make(config.account))
+    final = compare_step({name: of_one_run(scored, "")}, comparison)
+    run = Run(Path(config.artifacts), output, tuple(overrides), make(config.account), config.seed)
     artifact = run_comparison(final, run, partial(check_login, config))
     if show and as_json:
         sys.stdout.write((artifact.folder / "comparison.json").read_text(encoding="utf-8"))

@@ -73,7 +73,7 @@ def run_experiment(
     lab = build_lab(config, dataset, instructions)
     lab.check()
     save_settings(config, overrides, output)
-    run = Run(Path(config.artifacts), output, tuple(overrides), make(config.account))
+    run = Run(Path(config.artifacts), output, tuple(overrides), make(config.account), config.seed)
 
     def check() -> None:
         check_login(config)

@@ -24,6 +24,7 @@ from tuna_exp.scoring import (
     DECODE_COST,
     check_benchmarks,
     compare_step,
+    of_one_run,
     scores,
     trained,
     untrained,
@@ -241,7 +242,11 @@ class Lab:
         overlaps = [self._overlap(name, benchmark) for name, benchmark in self.benchmarks.items()]
         refuse_contaminated(overlaps, self.allow_contaminated)
         models = {"base": None, "sft": self.train_sft(), **methods}
-        scored = {name: self.evaluate(model) for name, model in models.items()}
+        scored = {
+            # The base model was trained on nothing, so no seed had a part in it.
+            name: of_one_run(self.evaluate(model), str(self.seed) if model else "")
+            for name, model in models.items()
+        }
         measured = self._measured(self.train_sft())
         return compare_step(scored, self.comparison, measured, overlaps)
 

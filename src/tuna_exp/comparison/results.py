@@ -40,6 +40,13 @@ class Tokens:
             self.usd + other.usd,
         )
 
+    def shared(self, runs: int) -> "Tokens":
+        """What one of so many runs took on average."""
+        trained, generated, read = (
+            round(tokens / runs) for tokens in (self.trained, self.generated, self.judge_read)
+        )
+        return Tokens(trained, generated, read, self.usd / runs)
+
     @property
     def total(self) -> int:
         """All kinds together, although a generated token costs more time than one read."""
