@@ -238,7 +238,7 @@ def _scores(comparison: Comparison, split: str) -> Table:
     )
     for row in rows:
         _, name, _, _, score, passed, difference, _, verdict = _words(row)
-        styled = Text(verdict, style=_STYLES.get(verdict, ""))
+        styled = Text(verdict.replace(" (", "\n("), style=_STYLES.get(verdict, ""))
         table.add_row(Text(name), score, passed, difference, styled)
     return table
 
@@ -252,7 +252,8 @@ def _titled(title: str, rows: list[list[str]]) -> Table:
     """Rows with their head and a title; a verdict at the end of a row has its colour."""
     table = _table(title, *rows[0])
     for *cells, last in rows[1:]:
-        table.add_row(*map(Text, cells), Text(last, style=_STYLES.get(last, "")))
+        styled = Text(last.replace(" (", "\n("), style=_STYLES.get(last, ""))
+        table.add_row(*map(Text, cells), styled)
     return table
 
 

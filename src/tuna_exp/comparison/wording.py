@@ -63,12 +63,12 @@ def points(interval: Interval | None) -> str:
 
 
 def verdict(difference: Difference | None) -> str:
-    """better, worse, or not told apart with what would have been: (4.1 points would be)."""
+    """better, worse, or not told apart with the points that would have been: (4.1 would be)."""
     if difference is None:
         return "baseline"
     if difference.detectable is None or math.isnan(difference.detectable):
         return difference.verdict
-    return f"{difference.verdict} ({100 * difference.detectable:.1f} points would be)"
+    return f"{difference.verdict} ({100 * difference.detectable:.1f} would be)"
 
 
 def p_value(difference: Difference | None) -> str:
