@@ -32,6 +32,10 @@ GIVEN = {
     "dataset=jsonl": ["dataset.path=nowhere.jsonl"],
     "dataset=tuna_release": ["dataset.path=nowhere.json"],
     "evaluation=lmentry": ["evaluation.lmentry.path=nowhere.tar.gz"],
+    "evaluation=translation": ["evaluation.translation.path=nowhere.jsonl"],
+    "evaluation=summarisation": ["evaluation.summarisation.path=nowhere.jsonl"],
+    "evaluation=ambiguity": ["evaluation.ambiguity.path=nowhere.jsonl"],
+    "evaluation=readings": ["evaluation.readings.path=nowhere.jsonl"],
     "evaluation=ifeval": ["evaluation.ifeval.path=nowhere.jsonl"],
     "evaluation=open_ended": ["evaluation.open_ended.path=nowhere.jsonl"],
     "evaluation=vicuna": [

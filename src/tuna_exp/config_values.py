@@ -16,6 +16,7 @@ AtLeastZero = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 AboveZero = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Share = Annotated[float, Field(ge=0, le=1)]
 OpenShare = Annotated[float, Field(gt=0, lt=1)]
+LanguagePair = Annotated[str, Field(pattern=r"^[a-z]{2,3}-[a-z]{2,3}$")]
 NonZeroShare = Annotated[float, Field(gt=0, le=1)]
 BelowOne = Annotated[float, Field(ge=0, lt=1)]
 Words = Annotated[str, Field(min_length=1)]
@@ -80,6 +81,14 @@ RULES: Mapping[str, Any] = {
     "kinds": Annotated[list[Words], Field(min_length=1)] | None,
     "fields.*": Words | None,
     "where.*": Words,
+    "fields.summaries": Annotated[list[Words], Field(min_length=1)],
+    "pairs": Annotated[list[LanguagePair], Field(min_length=1)] | None,
+    "PairwiseRanker.pairs": Literal["all", "sorted"],
+    "instruction": Words,
+    "SummarisationBenchmark.split": Words | None,
+    "ReadingsBenchmark.split": Words | None,
+    "AmbiguityBenchmark.layout": Literal["clamber", "clariq"],
+    "unclear_from": Literal[1, 2, 3, 4],
     "reference": type(None),
     "scheme": Literal["verdict", "vicuna"],
     "presentation": Literal["both", "drawn", "ours_first", "other_first"],
@@ -127,7 +136,6 @@ RULES: Mapping[str, Any] = {
     "orders": Positive,
     "repeats": Whole,
     "PairwiseRanker.orders": Literal[1, 2],
-    "pairs": Literal["all", "sorted"],
     "criteria": Annotated[list[Criterion], Field(min_length=1)],
     "RewardModelRanker.label": Words | None,
     "RewardModelRanker.max_length": Positive,
