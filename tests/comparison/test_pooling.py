@@ -100,9 +100,11 @@ def test_many_comparisons_need_more() -> None:
 
 
 def test_a_comparison_pools_and_tells() -> None:
-    sft = MethodResult("sft", predict([0.0] * 40), 1, Tokens(), (), "0", {"1": predict([0.0] * 40)})
+    sft = MethodResult(
+        "sft", predict([0.0] * 40), 1, Tokens(), seed="0", more={"1": predict([0.0] * 40)}
+    )
     more = {"1": predict([1.0, 0.0] * 20), "2": predict([1.0, 0.0] * 20)}
-    tuna = MethodResult("tuna_c", predict([1.0, 0.0] * 20), 1, Tokens(), (), "0", more)
+    tuna = MethodResult("tuna_c", predict([1.0, 0.0] * 20), 1, Tokens(), seed="0", more=more)
     made = results.compare([sft, tuna], [], [], "sft", 0.95, 999, 0)
     row = next(row for row in made.rows if row.method == "tuna_c")
     assert (row.seeds, row.items, row.difference and row.difference.seeds) == (3, 40, 2)
@@ -110,8 +112,8 @@ def test_a_comparison_pools_and_tells() -> None:
 
 
 def test_seeds_with_other_items_are_refused() -> None:
-    sft = MethodResult("sft", predict([0.0] * 4), 1, Tokens(), (), "0")
+    sft = MethodResult("sft", predict([0.0] * 4), 1, Tokens(), seed="0")
     more = {"1": predict([1.0] * 4, begin=9)}
-    tuna = MethodResult("tuna_c", predict([1.0] * 4), 1, Tokens(), (), "0", more)
+    tuna = MethodResult("tuna_c", predict([1.0] * 4), 1, Tokens(), seed="0", more=more)
     with pytest.raises(UserError, match="method 'tuna_c': the predictions are not on the same"):
         results.compare([sft, tuna], [], [], "sft", 0.95, 999, 0)

@@ -4,11 +4,12 @@ Left out: where the data comes from (the compare stage reads artifacts) and how 
 (`table`, `plots`, `report`).
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from tuna_exp.comparison.benchmarks import ALL, BenchmarkResult
 from tuna_exp.comparison.between_rankers import Agreement
+from tuna_exp.comparison.costs import Compute, Inference
 from tuna_exp.comparison.pooling import BySeed, differences, pooled_interval
 from tuna_exp.comparison.reliability import Reliability
 from tuna_exp.comparison.statistics import Bootstrap, Difference, Interval, matched_differences
@@ -16,6 +17,8 @@ from tuna_exp.comparison.verdicts import Verdict
 from tuna_exp.errors import UserError, nearest
 from tuna_exp.records import Prediction
 
+# Within this factor two costs are the same: trainings of one length differ by their texts.
+_NO_MORE = 1.05
 Curve = Mapping[str, float | str | None]
 
 
@@ -58,8 +61,9 @@ class MethodResult:
     """One method's predictions on the held-out items and what training, sampling, ranking cost.
 
     `curves` are the rows of its training's metrics.csv: step and any metrics, empty where missing.
-    Of a method that was trained with several seeds these are of the first, `seconds` and `tokens`
-    the means over all, and `more` holds the predictions of the others by their seed.
+    `compute` is what its stages took, `inference` what answering an item takes. Of a method that
+    was trained with several seeds all are means over them, except `predictions`, which are of the
+    first; `more` holds those of the others by their seed.
     """
 
     method: str
@@ -67,6 +71,8 @@ class MethodResult:
     seconds: float
     tokens: Tokens
     curves: Sequence[Curve] = ()
+    compute: Compute = Compute()
+    inference: Inference | None = None
     seed: str = ""
     more: Mapping[str, Sequence[Prediction]] = field(default_factory=dict)
 
@@ -145,6 +151,16 @@ class FamilyScore:
 
 
 @dataclass(frozen=True)
+class Rival:
+    """The best-scoring other method that cost no more in one kind of `cost`, and the difference."""
+
+    method: str
+    cost: str
+    rival: str
+    difference: Difference
+
+
+@dataclass(frozen=True)
 class Comparison:
     """All that the tables, plots and the report show. `rows` go by split, then by method.
 
@@ -159,6 +175,7 @@ class Comparison:
     families: tuple[FamilyScore, ...]
     baseline: str
     bootstrap: Bootstrap
+    rivals: tuple[Rival, ...] = ()
     trust: tuple[Trust, ...] = ()
     agreements: tuple[Agreement, ...] = ()
     benchmarks: tuple[BenchmarkResult, ...] = ()
@@ -223,7 +240,39 @@ def compare(
         families=tuple(families),
         baseline=baseline,
         bootstrap=bootstrap,
+        rivals=tuple(rivals(methods, bootstrap)),
     )
+
+
+def rivals(methods: Sequence[MethodResult], bootstrap: Bootstrap) -> Iterator[Rival]:
+    """Yield each method against the best other one that cost no more: what else the budget buys.
+
+    By FLOPs and by dollars, where these are known and anything was spent. The best of several was
+    chosen after seeing the scores, which flatters it: a method that beats it has beaten them all.
+    """
+    for cost in ("FLOPs", "dollars"):
+        spent = {m.method: spent_of(m, cost) for m in methods}
+        if not any(spent.values()):
+            continue
+        for method in methods:
+            own = spent[method.method]
+            others = [
+                m
+                for m in methods
+                if m is not method
+                and own is not None
+                and (theirs := spent[m.method]) is not None
+                and theirs <= own * _NO_MORE
+            ]
+            if others:
+                best = max(others, key=lambda m: _mean([p.score for p in m.predictions]))
+                found = differences({method.method: method.by_seed}, best.by_seed, bootstrap)
+                yield Rival(method.method, cost, best.method, found[method.method])
+
+
+def spent_of(method: MethodResult, cost: str) -> float | None:
+    """Return what a method took of one kind; None where that is unknown."""
+    return method.compute.flops if cost == "FLOPs" else method.tokens.usd
 
 
 def by_family(predictions: Sequence[Prediction]) -> dict[str, list[Prediction]]:

@@ -14,7 +14,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from tuna_exp.comparison import figures, wording
+from tuna_exp.comparison import efficiency, figures, wording
 from tuna_exp.comparison.benchmarks import ALL, BenchmarkResult
 from tuna_exp.comparison.json_text import json_text
 from tuna_exp.comparison.reliability import Reliability
@@ -56,6 +56,7 @@ _COLUMNS = (
     "generated_tokens",
     "judge_read_tokens",
     "usd",
+    *efficiency.COLUMNS,
 )
 
 
@@ -72,7 +73,7 @@ def render(comparison: Comparison) -> Group:
     else:
         tables = [_scores(comparison, split) for split in comparison.splits]
         tables += [_figures(comparison, one) for one in figures.shown_apart(comparison)]
-        tables += [_costs(comparison)]
+        tables += [_costs(comparison), *map(_plain, cost_rows(comparison))]
     if comparison.rankings:
         tables.append(_rankings(comparison))
     tables += [_plain(rows) for rows in _narrow(comparison) if rows]
@@ -99,7 +100,7 @@ def write(comparison: Comparison, folder: Path) -> None:
 
 def to_json(comparison: Comparison) -> str:
     """Verdict, rows, families, rankings, trust and stages; null where an interval is unknown."""
-    parts = ("rows", "families", "rankings", "trust", "agreements", "stages")
+    parts = ("rows", "rivals", "families", "rankings", "trust", "agreements", "stages")
     benchmarks = [{**dataclasses.asdict(b), "size": b.size} for b in comparison.benchmarks]
     content: dict[str, object] = {
         "headline": wording.headline(comparison),
@@ -111,6 +112,7 @@ def to_json(comparison: Comparison) -> str:
             part: [dataclasses.asdict(item) for item in getattr(comparison, part)] for part in parts
         },
         "benchmarks": benchmarks,
+        "efficiency": {m.method: efficiency.numbers(m) for m in comparison.methods},
     }
     return json_text(content)
 
@@ -157,10 +159,19 @@ def to_markdown(comparison: Comparison) -> str:
     own = [f"{figures.title(comparison, one)}\n\n{_markdown(rows_of(one))}" for one in apart]
     mark = [f"{comparison.subset.capitalize()} items.\n"] if comparison.subset else []
     parts = [f"{wording.headline(comparison)}\n", *mark, methods, *own, rankers]
-    parts += [
-        _markdown(rows) for rows in (trust_rows(comparison), agreement_rows(comparison)) if rows
-    ]
+    apart_rows = (*cost_rows(comparison), trust_rows(comparison), agreement_rows(comparison))
+    parts += [_markdown(rows) for rows in apart_rows if rows]
     return "\n".join([*parts, notes])
+
+
+def cost_rows(comparison: Comparison) -> list[list[list[str]]]:
+    """What making and asking models took, and who else the money buys; none where unknown."""
+    made = (
+        efficiency.training_rows(comparison),
+        efficiency.answering_rows(comparison),
+        efficiency.rival_rows(comparison),
+    )
+    return [rows for rows in made if rows]
 
 
 def trust_rows(comparison: Comparison) -> list[list[str]]:
@@ -217,6 +228,7 @@ def flat(comparison: Comparison, row: Row) -> dict[str, object]:
         result.tokens.generated,
         result.tokens.judge_read,
         result.tokens.usd,
+        *(math.nan if n is None else n for n in efficiency.numbers(result).values()),
     )
     return dict(zip(_COLUMNS, values, strict=True))
 

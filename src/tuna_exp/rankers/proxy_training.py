@@ -21,6 +21,7 @@ from torch.utils.data import Dataset
 
 from tuna_exp.batching.order import ResumableLoader
 from tuna_exp.comparison.statistics import count_pairs
+from tuna_exp.efficiency.flops import ModelShape, Work, training
 from tuna_exp.errors import DataError
 from tuna_exp.losses.formulas import advantage, mean_over_pairs
 from tuna_exp.models.classifier import Encoded, Reader, logits
@@ -143,9 +144,19 @@ def train_proxy(proxy: Proxy, work: Workspace) -> None:
         trained_sets=len(taught),
         too_long=sum(len(e.responses) for e in examples) - sum(len(s.ranks) for s in sets),
         trained_tokens=sum(read) * proxy.training.epochs,
+        flops=flops_of(proxy, read),
         held_out_sets=len(held_out),
         **agreement(reader, held_out, proxy.batch_size),
     )
+
+
+def flops_of(proxy: Proxy, lengths: Sequence[int]) -> float | None:
+    """Return the operations of training on texts of such lengths; None for a base unlike others."""
+    shape = ModelShape.of_folder(proxy.base.resolve())
+    if shape is None:
+        return None
+    works = [Work(n, n * (n + 1) / 2) for n in lengths]
+    return proxy.training.epochs * training(shape, works, 1.0)
 
 
 def read_set(reader: Reader, example: RankedExample) -> ReadSet:

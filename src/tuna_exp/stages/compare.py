@@ -13,6 +13,7 @@ from rich.console import Console
 from tuna_exp.comparison import results, table
 from tuna_exp.comparison.benchmarks import Answered, BenchmarkResult, benchmark_result
 from tuna_exp.comparison.between_rankers import Agreement, agreements
+from tuna_exp.comparison.costs import compute_of, inference_of, mean_of
 from tuna_exp.comparison.ranking_quality import assess
 from tuna_exp.comparison.reliability import measure
 from tuna_exp.comparison.report import write_report
@@ -37,6 +38,7 @@ from tuna_exp.stages.rank import RANKING
 TABLE = "table.ansi"
 TABLE_WIDTH = 80
 TRAINING_STAGES = ("train", "tokenise", "sample", "rank", "proxy")
+MAKING_STAGES = (*TRAINING_STAGES, "mix")
 
 
 @dataclass(frozen=True)
@@ -57,6 +59,11 @@ class Settings:
     def bootstrap(self) -> Bootstrap:
         """How every interval is made."""
         return Bootstrap(self.confidence, self.resamples, self.seed)
+
+
+def noted(manifest: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what a stage noted with what was metered; artifacts of before have no meters."""
+    return {**manifest["facts"], **manifest.get("meters", {})}
 
 
 class Inputs:
@@ -80,6 +87,11 @@ class Inputs:
         """Return the name of the evaluation that figures are of."""
         made = self.manifests[figures]["inputs"]["predictions"]
         return f"{made['stage']}-{made['digest'][:16]}"
+
+    def training_facts(self, name: str) -> list[dict[str, Any]]:
+        """Return what the stages noted that a model was made by."""
+        made = (self.manifests[ancestor] for ancestor in self.ancestors(name))
+        return [noted(one) for one in made if one["stage"] in MAKING_STAGES]
 
     def cost(self, name: str) -> tuple[float, Tokens]:
         """Return seconds and tokens that making this artifact took, its ancestors included."""
@@ -197,7 +209,13 @@ def method_result(inputs: Inputs, method: str, figures: Mapping[str, str]) -> Me
     }
     seconds = sum(cost for cost, _ in costs) / len(costs)
     tokens = sum((spent for _, spent in costs), Tokens()).shared(len(costs))
-    return MethodResult(method, runs.pop(seed), seconds, tokens, curves, seed, runs)
+    compute = mean_of([compute_of(inputs.training_facts(name)) for name in names.values()])
+    answering = inputs.manifests[first]
+    inference = inference_of(noted(answering), answering["wall_seconds"])
+    predictions = runs.pop(seed)
+    return MethodResult(
+        method, predictions, seconds, tokens, curves, compute, inference, seed, runs
+    )
 
 
 def rankings(inputs: Inputs, bootstrap: Bootstrap) -> list[RankingResult]:

@@ -94,7 +94,7 @@ def _write(
             " Cure: more data, a ranking with an order (objective.use_unordered=true takes sets "
             "without), a higher batching.max_length, or batching.on_too_long=truncate."
         )
-    work.note(examples=count, dropped=tokeniser.dropped)
+    work.note(examples=count, dropped=tokeniser.dropped, flops=0)
 
 
 def _kept(examples: Iterable[TokenizedExample | None], bar: Bar) -> Iterator[TokenizedExample]:

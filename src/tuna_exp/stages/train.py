@@ -25,6 +25,8 @@ from tuna_exp.batching.order import (
 from tuna_exp.batching.split import Size, filled
 from tuna_exp.batching.tokenise import Batching
 from tuna_exp.batching.tokens import Tokens
+from tuna_exp.efficiency.flops import ModelShape, Work, forward, responses
+from tuna_exp.efficiency.flops import training as training_flops
 from tuna_exp.errors import DataError
 from tuna_exp.losses.callbacks import RankingLoss
 from tuna_exp.losses.likelihood import summed_logps, token_logps
@@ -90,7 +92,8 @@ def _train(training: Training, student: Student, start: Path, work: Workspace) -
     module.model.set_attn_implementation(student.attn_implementation)
     export(module.model, student.tokenizer(start), work.folder / CHECKPOINT)
     tokens = sum(example.tokens for example in examples) * training.epochs
-    work.note(layout=layout, trained_tokens=tokens)
+    flops = flops_of(training, module, examples, layout, start)
+    work.note(layout=layout, trained_tokens=tokens, flops=flops)
 
 
 def _fit(
@@ -132,6 +135,21 @@ def _fit(
     module.eval()
     tell_waiting(loader)
     work.note(waiting_for_data=round(loader.waiting_share, 5))
+
+
+def flops_of(
+    training: Training, module: Objective, examples: Tokens, layout: str, start: Path
+) -> float | None:
+    """Return the operations of a training, those of the reference model included."""
+    shape = ModelShape.of_folder(start)
+    if shape is None:
+        return None
+    shared = layout == "shared_prompt"
+    works = [responses(len(e.prompt), list(map(len, e.responses)), shared) for e in examples]
+    sizes = [(w.numel(), w.requires_grad) for w in module.model.parameters()]
+    trained = sum(n for n, learns in sizes if learns) / sum(n for n, _ in sizes)
+    once = forward(shape, sum(works, Work())) if examples.reference_logps is not None else 0.0
+    return once + training.epochs * training_flops(shape, works, trained)
 
 
 def watch_over(rails: GuardRails, examples: Tokens, end: int, work: Workspace) -> Watch:
