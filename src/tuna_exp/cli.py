@@ -52,7 +52,9 @@ SMALLER = (
     "evaluation.NAME.batch_size"
 )
 COMPARE = (
-    "usage: tuna-exp compare runs=FOLDER[,FOLDER...]\n\nCompare the methods of finished runs.\n"
+    "usage: tuna-exp compare runs=FOLDER[,FOLDER...] [baseline=METHOD] [out=FOLDER]\n\n"
+    "Compare the methods of finished runs; those that differ by their seed alone are one method.\n"
+    "out=FOLDER gets the table as Markdown, LaTeX and CSV, the figures, and the HTML report.\n"
 )
 
 
@@ -166,15 +168,19 @@ def compare_command(arguments: Sequence[str]) -> int:
     if {"-h", "--help"} & set(arguments):
         sys.stdout.write(COMPARE)
         return 0
-    key, _, folders = "".join(arguments[:1]).partition("=")
-    if len(arguments) != 1 or key != "runs" or not folders:
+    given = dict(argument.partition("=")[::2] for argument in arguments)
+    wrong = [a for a in arguments if a.partition("=")[0] not in ("runs", "baseline", "out")]
+    if wrong or not all(given.values()) or "runs" not in given or len(given) < len(arguments):
         raise UserError(
             f"compare was given '{' '.join(arguments)}'; it takes runs=FOLDER or "
-            "runs=FOLDER,FOLDER. Cure: give the folder that a run or a sweep wrote, runs/DATE/TIME."
+            "runs=FOLDER,FOLDER, baseline=METHOD and out=FOLDER, each once. Cure: give the folder "
+            "that a run or a sweep wrote, runs/DATE/TIME."
         )
     from tuna_exp.runs import compare_runs
 
-    compare_runs([Path(folder) for folder in folders.split(",")])
+    folders = [Path(folder) for folder in given["runs"].split(",")]
+    out = Path(given["out"]) if "out" in given else None
+    compare_runs(folders, given.get("baseline"), out)
     return 0
 
 

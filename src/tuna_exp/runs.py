@@ -2,6 +2,7 @@
 
 import json
 import logging
+import shutil
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from tuna_exp.stages.compare import Settings
 
 RUN_FILE = "run.json"
+COPIED = ("table.md", "table.tex", "table.csv", "figures.csv", "comparison.json", "report.html")
 _log = logging.getLogger(__name__)
 T = TypeVar("T")
 
@@ -171,10 +173,13 @@ def show_comparison(artifact: Artifact) -> None:
     console.print(f"Report with plots: {artifact.folder / 'report.html'}", soft_wrap=True)
 
 
-def compare_runs(folders: Sequence[Path]) -> None:
+def compare_runs(
+    folders: Sequence[Path], baseline: str | None = None, out: Path | None = None
+) -> Artifact:
     """Compare the methods of all finished runs below the folders, and print the comparison.
 
-    Raises UserError where there is nothing to compare or an artifact is gone.
+    Against `baseline`, or that of the first run. Its files are copied to the folder `out`. Raises
+    UserError where there is nothing to compare, an artifact is gone or nothing has that name.
     """
     records = read_runs(folders)
     roots = {record.artifacts for record in records}
@@ -191,6 +196,13 @@ def compare_runs(folders: Sequence[Path]) -> None:
         method: _by_benchmark(finished, models) for method, models in named_apart(records).items()
     }
     settings = finished.settings(records[0].comparison)
+    if baseline is not None:
+        if baseline not in evaluated:
+            raise UserError(
+                f"baseline={baseline}: the methods are {', '.join(evaluated)}."
+                f"{nearest(baseline, evaluated)} Cure: one of these."
+            )
+        settings = replace(settings, baseline=baseline)
     if settings.baseline not in evaluated:
         settings = replace(settings, baseline=_first_like(settings.baseline, list(evaluated)))
     measured = [step for record in records for step in finished.rankings(record.comparison)]
@@ -198,7 +210,22 @@ def compare_runs(folders: Sequence[Path]) -> None:
     final = compare_step(evaluated, settings, measured, list(dict.fromkeys(overlaps)))
     with Display() as display:
         artifact = execute([final], finished.store, display)[final.digest]
+    if out is not None:
+        copy_comparison(artifact.folder, out)
     show_comparison(artifact)
+    return artifact
+
+
+def copy_comparison(comparison: Path, out: Path) -> None:
+    """Copy the files of a comparison that people and programs read. Raises UserError on failure."""
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        for name in COPIED:
+            shutil.copyfile(comparison / name, out / name)
+    except OSError as error:
+        raise UserError(
+            f"out={out}: {error.strerror}. Cure: a folder that can be written."
+        ) from error
 
 
 def read_runs(folders: Sequence[Path]) -> list[RunRecord]:
