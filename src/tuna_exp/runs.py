@@ -20,6 +20,7 @@ from tuna_exp.plan import Step, Workspace, execute, json_value, missing_steps
 from tuna_exp.progress import Display
 from tuna_exp.records import Record
 from tuna_exp.store import MANIFEST, Artifact, Store
+from tuna_exp.sweeps.outcomes import RUN_FILE
 
 if TYPE_CHECKING:
     from tuna_exp.evaluation.contamination import Contamination
@@ -27,7 +28,6 @@ if TYPE_CHECKING:
     from tuna_exp.services.account import Account
     from tuna_exp.stages.compare import Settings
 
-RUN_FILE = "run.json"
 _log = logging.getLogger(__name__)
 T = TypeVar("T")
 
@@ -53,24 +53,29 @@ class Model(Record):
 
 
 class RunRecord(Record):
-    """Where a run's artifacts are, its comparison, what it evaluated, what was asked."""
+    """Where a run's artifacts are, its comparison, what it evaluated, what was asked.
+
+    `identity` is the digest of its settings: a sweep does not run again what has the same.
+    """
 
     artifacts: str
     comparison: str
     evaluated: dict[str, Model]
     overrides: tuple[str, ...] = ()
+    identity: str = ""
 
 
 @dataclass(frozen=True)
 class Run:
-    """Where a run's artifacts and its record go, the overrides that tell it from others, and who
-    pays for services.
+    """Where a run's artifacts and its record go, the overrides that tell it from others, who pays
+    for services, and the digest of its settings.
     """
 
     root: Path
     output: Path
     overrides: tuple[str, ...] = ()
     account: "Account | None" = None
+    identity: str = ""
 
 
 def run_methods(
@@ -103,6 +108,7 @@ def run_comparison(final: Step, run: Run, check: Callable[[], None]) -> Artifact
             for method, made in final.settings["methods"].items()
         },
         overrides=run.overrides,
+        identity=run.identity,
     )
     (run.output / RUN_FILE).write_text(record.model_dump_json(indent=1), encoding="utf-8")
     _log.info("comparison: %s", artifact.folder)
@@ -198,7 +204,9 @@ def read_runs(folders: Sequence[Path]) -> list[RunRecord]:
             f"no finished run below {names}: no {RUN_FILE} there. Cure: give the folder that a run "
             "or a sweep wrote, runs/DATE/TIME."
         )
-    return [_read(path, RunRecord.model_validate_json) for path in dict.fromkeys(paths)]
+    # A job that was done before is a link to that run, which may lie below a folder as well.
+    paths = list(dict.fromkeys(path.resolve() for path in paths))
+    return [_read(path, RunRecord.model_validate_json) for path in paths]
 
 
 def named_apart(records: Sequence[RunRecord]) -> dict[str, Model]:
