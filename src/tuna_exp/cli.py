@@ -13,9 +13,8 @@ import tempfile
 import traceback
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from functools import partial
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import hydra
 import yaml
@@ -23,19 +22,19 @@ from hydra._internal.utils import get_args_parser
 from hydra.core.hydra_config import HydraConfig
 from hydra.errors import HydraException
 from hydra.types import RunMode
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 
 from tuna_exp.config_errors import check_arguments, explained
 from tuna_exp.errors import Terminated, UserError
 from tuna_exp.experiment import run_experiment
-from tuna_exp.sweep import FAILURE_FILE, Failure, write_failure
+from tuna_exp.sweeps.job import Command, Task, place_in_sweep, place_of_process, run_job, typed
+from tuna_exp.sweeps.outcomes import FAILURE_FILE
+from tuna_exp.sweeps.plugins import broken_plugin, check_plugins
 
 SETTINGS = Path(__file__).with_name("conf")
 if not SETTINGS.is_dir():  # a checkout; an installed wheel carries the folder inside the package
     SETTINGS = Path(__file__).parents[2] / "conf"
-# What is done with a composed config: see `experiment.run_experiment` for the arguments.
-Task = Callable[..., None]
 COMPOSITION_ERRORS = (HydraException, OmegaConfBaseException, yaml.YAMLError)
 USER_ERROR, OUR_FAULT, INTERRUPTED, TERMINATED = 2, 1, 130, 143
 _ELSEWHERE = "name other folders with artifacts=FOLDER and hydra.run.dir=FOLDER"
@@ -64,12 +63,12 @@ def main() -> None:
     try:
         sys.exit(COMMANDS[command](rest) if command in COMMANDS else run_command(sys.argv[1:]))
     except (Exception, KeyboardInterrupt) as error:
-        message, status = words(error, sys.argv[1:])
+        message, status = words_of(error, sys.argv[1:])
         sys.stderr.write(f"tuna-exp: {message}\n")
         sys.exit(status)
 
 
-def words(error: Exception | KeyboardInterrupt, arguments: Sequence[str]) -> tuple[str, int]:
+def words_of(error: Exception | KeyboardInterrupt, arguments: Sequence[str]) -> tuple[str, int]:
     """Return what to tell the user about an error, and the exit status.
 
     With TUNA_EXP_DEBUG set the error is raised instead.
@@ -86,6 +85,8 @@ def words(error: Exception | KeyboardInterrupt, arguments: Sequence[str]) -> tup
     known = next((cause for cause in causes if isinstance(cause, UserError)), None)
     if known is not None:
         return str(known), USER_ERROR
+    if (broken := broken_plugin(error)) is not None:
+        return broken, USER_ERROR
     if isinstance(error, COMPOSITION_ERRORS) or _is_hydras(error):
         return explained(error, SETTINGS, arguments), USER_ERROR
     told = outside(error)
@@ -191,8 +192,8 @@ def evaluate_command(arguments: Sequence[str]) -> int:
     if {"-h", "--help"} & set(arguments):
         sys.stdout.write(USAGE)
         return 0
-    task, rest = parsed_apart(arguments)
-    return run_command(rest, task)
+    task, words, rest = parsed_apart(arguments)
+    return run_command(rest, task, words)
 
 
 def doctor_command(arguments: Sequence[str]) -> int:
@@ -214,17 +215,25 @@ COMMANDS: dict[str, Callable[[Sequence[str]], int]] = {
 }
 
 
-def run_command(arguments: Sequence[str], task: Task = run_experiment) -> int:
-    """Compose the config from the command line and do the task with it, once or as a sweep."""
+def run_command(
+    arguments: Sequence[str], task: Task = run_experiment, words: Sequence[str] = ()
+) -> int:
+    """Compose the config from the command line and do the task with it, once or as a sweep.
+
+    `words` stand before the arguments on the command line and say which task it is.
+    """
     given = parsed(arguments)
     check_arguments(given, arguments, tuple(COMMANDS))
+    check_plugins(given.overrides)
     # Hydra reads no override that stands behind a flag that stands behind an override.
     flags = [argument for argument in arguments if argument not in given.overrides]
     sys.argv[1:] = [*flags, *given.overrides]
     # Hydra would print and swallow the type of an error; we want it as it was raised.
     os.environ["HYDRA_FULL_ERROR"] = "1"
     failed: list[Exception] = []
-    called = job(failed.append, given.overrides, task)
+    once = [flag for flag in flags if flag not in ("-m", "--multirun", "-r", "--run")]
+    command = Command(task, SETTINGS, (*words, *once), tuple(given.overrides), words_of)
+    called = Job(failed.append, command)
     hydra.main(version_base="1.3", config_path=str(SETTINGS), config_name="config")(called)()
     if failed:
         raise failed[0]
@@ -238,50 +247,32 @@ def parsed(arguments: Sequence[str]) -> argparse.Namespace:
     return parser.parse_intermixed_args(list(arguments))
 
 
-def job(
-    tell: Callable[[Exception], None], asked: Sequence[str], task: Task
-) -> Callable[[DictConfig], None]:
-    """Return what Hydra calls for each job; `asked` are the overrides that were typed.
+@dataclass(frozen=True)
+class Job:
+    """What Hydra calls for each job.
 
     It never raises, because Hydra would print advice of its own: the error of a single run goes to
     `tell`, that of a sweep's job into its folder.
     """
 
-    def run_job(config: DictConfig) -> None:
-        settings = HydraConfig.get()
-        output = Path(settings.runtime.output_dir)
-        # Not iterated over: an override with an interpolation would be resolved.
-        listed: Any = OmegaConf.to_container(settings.overrides.task)
-        overrides = tuple(map(str, listed))
+    tell: Callable[[Exception], None]
+    command: Command
+
+    def __call__(self, config: DictConfig) -> None:
+        """Do the task with a composed config."""
+        command, settings = self.command, HydraConfig.get()
+        place = place_of_process(typed(settings.overrides.task))
         if settings.mode == RunMode.MULTIRUN:
-            own = tuple(o for o in overrides if o not in asked) or overrides
-            doing = partial(task, config, SETTINGS, output, overrides, show=False)
-            sweep_job(doing, output, overrides, settings.job.num, own)
+            place = place_in_sweep(command.overrides)
+        if place is not None:
+            run_job(command, place, config)
             return
+        output = Path(settings.runtime.output_dir)
         try:
-            task(config, SETTINGS, output, overrides, show=True)
+            command.task(config, SETTINGS, output, typed(settings.overrides.task), show=True)
+            (output / FAILURE_FILE).unlink(missing_ok=True)  # of a sweep's job that is run alone
         except Exception as error:
             with suppress(OSError):  # the folder of a run that never began, and that of its day
                 output.rmdir()
                 output.parent.rmdir()
-            tell(error)
-
-    return run_job
-
-
-def sweep_job(
-    doing: Callable[[], None],
-    output: Path,
-    overrides: tuple[str, ...],
-    number: int,
-    own: tuple[str, ...],
-) -> None:
-    """Run one job of a sweep; `own` are the overrides that tell it from the others."""
-    (output / FAILURE_FILE).unlink(missing_ok=True)
-    sys.stderr.write(f"job {number}: {' '.join(own)}\n")
-    try:
-        doing()
-    except Exception as error:
-        message, status = words(error, overrides)
-        failure = Failure(number=number, overrides=own, message=message, status=status)
-        write_failure(output, failure)
+            self.tell(error)

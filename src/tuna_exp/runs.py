@@ -21,6 +21,7 @@ from tuna_exp.plan import Step, Workspace, execute, json_value, missing_steps
 from tuna_exp.progress import Display
 from tuna_exp.records import Record
 from tuna_exp.store import MANIFEST, Artifact, Store
+from tuna_exp.sweeps.outcomes import RUN_FILE
 
 if TYPE_CHECKING:
     from tuna_exp.evaluation.contamination import Contamination
@@ -28,7 +29,6 @@ if TYPE_CHECKING:
     from tuna_exp.services.account import Account
     from tuna_exp.stages.compare import Settings
 
-RUN_FILE = "run.json"
 COPIED = ("table.md", "table.tex", "table.csv", "figures.csv", "comparison.json", "report.html")
 _log = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -57,7 +57,8 @@ class Model(Record):
 class RunRecord(Record):
     """Where a run's artifacts are, its comparison, what it evaluated, what was asked.
 
-    `seed` is null in records that were written before it was kept.
+    `seed` is null in records that were written before it was kept. `identity` is the digest of its
+    settings: a sweep does not run again what has the same.
     """
 
     artifacts: str
@@ -65,6 +66,7 @@ class RunRecord(Record):
     evaluated: dict[str, Model]
     overrides: tuple[str, ...] = ()
     seed: int | None = None
+    identity: str = ""
 
     @property
     def known_seed(self) -> str | None:
@@ -78,7 +80,7 @@ class RunRecord(Record):
 @dataclass(frozen=True)
 class Run:
     """Where a run's artifacts and its record go, the overrides that tell it from others, who pays
-    for services, and its seed.
+    for services, its seed, and the digest of its settings.
     """
 
     root: Path
@@ -86,6 +88,7 @@ class Run:
     overrides: tuple[str, ...] = ()
     account: "Account | None" = None
     seed: int | None = None
+    identity: str = ""
 
 
 def run_methods(
@@ -119,6 +122,7 @@ def run_comparison(final: Step, run: Run, check: Callable[[], None]) -> Artifact
         },
         overrides=run.overrides,
         seed=run.seed,
+        identity=run.identity,
     )
     (run.output / RUN_FILE).write_text(record.model_dump_json(indent=1), encoding="utf-8")
     _log.info("comparison: %s", artifact.folder)
@@ -244,7 +248,9 @@ def read_runs(folders: Sequence[Path]) -> list[RunRecord]:
             f"no finished run below {names}: no {RUN_FILE} there. Cure: give the folder that a run "
             "or a sweep wrote, runs/DATE/TIME."
         )
-    return [_read(path, RunRecord.model_validate_json) for path in dict.fromkeys(paths)]
+    # A job that was done before is a link to that run, which may lie below a folder as well.
+    paths = list(dict.fromkeys(path.resolve() for path in paths))
+    return [_read(path, RunRecord.model_validate_json) for path in paths]
 
 
 def named_apart(records: Sequence[RunRecord]) -> dict[str, dict[str, Model]]:
