@@ -17,25 +17,22 @@ from pathlib import Path
 from typing import Any
 
 import hydra
-import yaml
 from hydra._internal.utils import get_args_parser
 from hydra.core.hydra_config import HydraConfig
-from hydra.errors import HydraException
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
-from omegaconf.errors import OmegaConfBaseException
 
+from tuna_exp.command_help import overview, show_command
+from tuna_exp.commands import COMMANDS
+from tuna_exp.completion import complete
+from tuna_exp.composing import COMPOSITION_ERRORS, SETTINGS
 from tuna_exp.config_errors import check_arguments, explained
 from tuna_exp.errors import UserError
 from tuna_exp.experiment import run_experiment
 from tuna_exp.sweep import FAILURE_FILE, Failure, write_failure
 
-SETTINGS = Path(__file__).with_name("conf")
-if not SETTINGS.is_dir():  # a checkout; an installed wheel carries the folder inside the package
-    SETTINGS = Path(__file__).parents[2] / "conf"
 # What is done with a composed config: see `experiment.run_experiment` for the arguments.
 Task = Callable[..., None]
-COMPOSITION_ERRORS = (HydraException, OmegaConfBaseException, yaml.YAMLError)
 USER_ERROR, OUR_FAULT, INTERRUPTED = 2, 1, 130
 _ELSEWHERE = "name other folders with artifacts=FOLDER and hydra.run.dir=FOLDER"
 CURES = {
@@ -50,20 +47,27 @@ SMALLER = (
     "batching.micro_batch_positions (the result stays the same), sampling.batch_size or "
     "evaluation.NAME.batch_size"
 )
-COMPARE = (
-    "usage: tuna-exp compare runs=FOLDER[,FOLDER...]\n\nCompare the methods of finished runs.\n"
-)
 
 
 def main() -> None:
     """Run the command in sys.argv and exit with its status."""
-    command, *rest = sys.argv[1:] or [""]
     try:
-        sys.exit(COMMANDS[command](rest) if command in COMMANDS else run_command(sys.argv[1:]))
+        sys.exit(dispatched(sys.argv[1:]))
     except (Exception, KeyboardInterrupt) as error:
         message, status = words(error, sys.argv[1:])
         sys.stderr.write(f"tuna-exp: {message}\n")
         sys.exit(status)
+
+
+def dispatched(arguments: Sequence[str]) -> int:
+    """Do what the first word asks for and return the exit status."""
+    command, *rest = arguments or [""]
+    if command in COMMANDS:
+        asks = {"-h", "--help"} & set(rest)
+        return show_command(command, rest) if asks else COMMANDS[command].run(rest)
+    if {"-sc", "--shell-completion"} & set(arguments):
+        return complete(arguments)
+    return run_command(arguments)
 
 
 def words(error: Exception | KeyboardInterrupt, arguments: Sequence[str]) -> tuple[str, int]:
@@ -123,92 +127,13 @@ def our_fault(error: BaseException) -> str:
     )
 
 
-def artifacts_command(arguments: Sequence[str]) -> int:
-    """List, explain or prune artifacts."""
-    from tuna_exp.artifacts_command import main as artifacts
-
-    return artifacts(arguments)
-
-
-def estimate_command(arguments: Sequence[str]) -> int:
-    """Tell what a run would cost."""
-    from tuna_exp.services.commands import estimate_main
-
-    return estimate_main(arguments, SETTINGS)
-
-
-def export_command(arguments: Sequence[str]) -> int:
-    """Write a ranking or samples as JSON lines."""
-    from tuna_exp.export_command import main as export
-
-    return export(arguments)
-
-
-def ledger_command(arguments: Sequence[str]) -> int:
-    """Tell what was asked of services and what it cost."""
-    from tuna_exp.services.commands import ledger_main
-
-    return ledger_main(arguments, SETTINGS)
-
-
-def study_command(arguments: Sequence[str]) -> int:
-    """Ask people what a ranker was asked: export a study, or import its answers."""
-    from tuna_exp.study.command import main as study
-
-    return study(arguments, SETTINGS)
-
-
-def compare_command(arguments: Sequence[str]) -> int:
-    """Compare finished runs: `tuna-exp compare runs=FOLDER[,FOLDER...]`."""
-    if {"-h", "--help"} & set(arguments):
-        sys.stdout.write(COMPARE)
-        return 0
-    key, _, folders = "".join(arguments[:1]).partition("=")
-    if len(arguments) != 1 or key != "runs" or not folders:
-        raise UserError(
-            f"compare was given '{' '.join(arguments)}'; it takes runs=FOLDER or "
-            "runs=FOLDER,FOLDER. Cure: give the folder that a run or a sweep wrote, runs/DATE/TIME."
-        )
-    from tuna_exp.runs import compare_runs
-
-    compare_runs([Path(folder) for folder in folders.split(",")])
-    return 0
-
-
-def evaluate_command(arguments: Sequence[str]) -> int:
-    """Score one model on benchmarks."""
-    from tuna_exp.evaluate_command import USAGE, parsed_apart
-
-    if {"-h", "--help"} & set(arguments):
-        sys.stdout.write(USAGE)
-        return 0
-    task, rest = parsed_apart(arguments)
-    return run_command(rest, task)
-
-
-def doctor_command(arguments: Sequence[str]) -> int:
-    """Say what is wrong with a ranked dataset."""
-    from tuna_exp.doctor_command import main as doctor
-
-    return doctor(arguments, SETTINGS)
-
-
-COMMANDS: dict[str, Callable[[Sequence[str]], int]] = {
-    "artifacts": artifacts_command,
-    "compare": compare_command,
-    "doctor": doctor_command,
-    "estimate": estimate_command,
-    "export": export_command,
-    "evaluate": evaluate_command,
-    "ledger": ledger_command,
-    "study": study_command,
-}
-
-
 def run_command(arguments: Sequence[str], task: Task = run_experiment) -> int:
     """Compose the config from the command line and do the task with it, once or as a sweep."""
     given = parsed(arguments)
     check_arguments(given, arguments, tuple(COMMANDS))
+    if given.help:
+        sys.stdout.write(overview(Path(given.config_dir) if given.config_dir else None))
+        return 0
     # Hydra reads no override that stands behind a flag that stands behind an override.
     flags = [argument for argument in arguments if argument not in given.overrides]
     sys.argv[1:] = [*flags, *given.overrides]
