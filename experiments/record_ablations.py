@@ -19,7 +19,13 @@ from tuna_exp.runs import compare_runs, copy_comparison
 ROOT = Path(__file__).parents[1]
 EXPERIMENTS = ROOT / "experiments"
 KEPT = EXPERIMENTS / "ablations"
-NOT_KEPT = ("report.html", "figures.csv", "table.tex", "comparison.json")  # large, or made by `tuna-exp compare`
+# Large, or made by `tuna-exp compare`.
+NOT_KEPT = ("report.html", "figures.csv", "table.tex", "comparison.json")
+    "report.html",
+    "figures.csv",
+    "table.tex",
+    "comparison.json",
+)  # large, or made by `tuna-exp compare`
 ENDS = ("value", "low", "high")
 HEAD = """# Ablations
 

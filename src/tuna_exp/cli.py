@@ -17,14 +17,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import hydra
-import yaml
 from hydra._internal.utils import get_args_parser
 from hydra.core.hydra_config import HydraConfig
-from hydra.errors import HydraException
 from hydra.types import RunMode
 from omegaconf import DictConfig
-from omegaconf.errors import OmegaConfBaseException
 
+from tuna_exp.command_help import overview, show_command
+from tuna_exp.commands import COMMANDS
+from tuna_exp.completion import complete
+from tuna_exp.composing import COMPOSITION_ERRORS, SETTINGS
 from tuna_exp.config_errors import check_arguments, explained
 from tuna_exp.errors import Terminated, UserError
 from tuna_exp.experiment import run_experiment
@@ -32,10 +33,6 @@ from tuna_exp.sweeps.job import Command, Task, place_in_sweep, place_of_process,
 from tuna_exp.sweeps.outcomes import FAILURE_FILE
 from tuna_exp.sweeps.plugins import broken_plugin, check_plugins
 
-SETTINGS = Path(__file__).with_name("conf")
-if not SETTINGS.is_dir():  # a checkout; an installed wheel carries the folder inside the package
-    SETTINGS = Path(__file__).parents[2] / "conf"
-COMPOSITION_ERRORS = (HydraException, OmegaConfBaseException, yaml.YAMLError)
 USER_ERROR, OUR_FAULT, INTERRUPTED, TERMINATED = 2, 1, 130, 143
 _ELSEWHERE = "name other folders with artifacts=FOLDER and hydra.run.dir=FOLDER"
 CURES = {
@@ -50,22 +47,27 @@ SMALLER = (
     "batching.micro_batch_positions (the result stays the same), sampling.batch_size or "
     "evaluation.NAME.batch_size"
 )
-COMPARE = (
-    "usage: tuna-exp compare runs=FOLDER[,FOLDER...] [baseline=METHOD] [out=FOLDER]\n\n"
-    "Compare the methods of finished runs; those that differ by their seed alone are one method.\n"
-    "out=FOLDER gets the table as Markdown, LaTeX and CSV, the figures, and the HTML report.\n"
-)
 
 
 def main() -> None:
     """Run the command in sys.argv and exit with its status."""
-    command, *rest = sys.argv[1:] or [""]
     try:
-        sys.exit(COMMANDS[command](rest) if command in COMMANDS else run_command(sys.argv[1:]))
+        sys.exit(dispatched(sys.argv[1:]))
     except (Exception, KeyboardInterrupt) as error:
         message, status = words_of(error, sys.argv[1:])
         sys.stderr.write(f"tuna-exp: {message}\n")
         sys.exit(status)
+
+
+def dispatched(arguments: Sequence[str]) -> int:
+    """Do what the first word asks for and return the exit status."""
+    command, *rest = arguments or [""]
+    if command in COMMANDS:
+        asks = {"-h", "--help"} & set(rest)
+        return show_command(command, rest) if asks else COMMANDS[command].run(rest)
+    if {"-sc", "--shell-completion"} & set(arguments):
+        return complete(arguments)
+    return run_command(arguments)
 
 
 def words_of(error: Exception | KeyboardInterrupt, arguments: Sequence[str]) -> tuple[str, int]:
@@ -129,92 +131,6 @@ def our_fault(error: BaseException) -> str:
     )
 
 
-def artifacts_command(arguments: Sequence[str]) -> int:
-    """List, explain or prune artifacts."""
-    from tuna_exp.artifacts_command import main as artifacts
-
-    return artifacts(arguments)
-
-
-def estimate_command(arguments: Sequence[str]) -> int:
-    """Tell what a run would cost."""
-    from tuna_exp.services.commands import estimate_main
-
-    return estimate_main(arguments, SETTINGS)
-
-
-def export_command(arguments: Sequence[str]) -> int:
-    """Write a ranking or samples as JSON lines."""
-    from tuna_exp.export_command import main as export
-
-    return export(arguments)
-
-
-def ledger_command(arguments: Sequence[str]) -> int:
-    """Tell what was asked of services and what it cost."""
-    from tuna_exp.services.commands import ledger_main
-
-    return ledger_main(arguments, SETTINGS)
-
-
-def study_command(arguments: Sequence[str]) -> int:
-    """Ask people what a ranker was asked: export a study, or import its answers."""
-    from tuna_exp.study.command import main as study
-
-    return study(arguments, SETTINGS)
-
-
-def compare_command(arguments: Sequence[str]) -> int:
-    """Compare finished runs: `tuna-exp compare runs=FOLDER[,FOLDER...]`."""
-    if {"-h", "--help"} & set(arguments):
-        sys.stdout.write(COMPARE)
-        return 0
-    given = dict(argument.partition("=")[::2] for argument in arguments)
-    wrong = [a for a in arguments if a.partition("=")[0] not in ("runs", "baseline", "out")]
-    if wrong or not all(given.values()) or "runs" not in given or len(given) < len(arguments):
-        raise UserError(
-            f"compare was given '{' '.join(arguments)}'; it takes runs=FOLDER or "
-            "runs=FOLDER,FOLDER, baseline=METHOD and out=FOLDER, each once. Cure: give the folder "
-            "that a run or a sweep wrote, runs/DATE/TIME."
-        )
-    from tuna_exp.runs import compare_runs
-
-    folders = [Path(folder) for folder in given["runs"].split(",")]
-    out = Path(given["out"]) if "out" in given else None
-    compare_runs(folders, given.get("baseline"), out)
-    return 0
-
-
-def evaluate_command(arguments: Sequence[str]) -> int:
-    """Score one model on benchmarks."""
-    from tuna_exp.evaluate_command import USAGE, parsed_apart
-
-    if {"-h", "--help"} & set(arguments):
-        sys.stdout.write(USAGE)
-        return 0
-    task, words, rest = parsed_apart(arguments)
-    return run_command(rest, task, words)
-
-
-def doctor_command(arguments: Sequence[str]) -> int:
-    """Say what is wrong with a ranked dataset."""
-    from tuna_exp.doctor_command import main as doctor
-
-    return doctor(arguments, SETTINGS)
-
-
-COMMANDS: dict[str, Callable[[Sequence[str]], int]] = {
-    "artifacts": artifacts_command,
-    "compare": compare_command,
-    "doctor": doctor_command,
-    "estimate": estimate_command,
-    "export": export_command,
-    "evaluate": evaluate_command,
-    "ledger": ledger_command,
-    "study": study_command,
-}
-
-
 def run_command(
     arguments: Sequence[str], task: Task = run_experiment, words: Sequence[str] = ()
 ) -> int:
@@ -224,6 +140,9 @@ def run_command(
     """
     given = parsed(arguments)
     check_arguments(given, arguments, tuple(COMMANDS))
+    if given.help:
+        sys.stdout.write(overview(Path(given.config_dir) if given.config_dir else None))
+        return 0
     check_plugins(given.overrides)
     # Hydra reads no override that stands behind a flag that stands behind an override.
     flags = [argument for argument in arguments if argument not in given.overrides]

@@ -201,7 +201,7 @@ def chosen_keys(settings: Path, arguments: Sequence[str], without: str) -> dict[
 
 def own_folder(arguments: Sequence[str]) -> Path | None:
     """Return what follows --config-dir on a command line, if it is there."""
-    for argument, following in zip(arguments, [*arguments[1:], ""], strict=True):
+    for argument, following in zip(arguments, [*arguments[1:], ""], strict=False):
         flag, _, value = argument.partition("=")
         if flag in ("-cd", "--config-dir"):
             return Path(value or following)
