@@ -21,11 +21,6 @@ EXPERIMENTS = ROOT / "experiments"
 KEPT = EXPERIMENTS / "ablations"
 # Large, or made by `tuna-exp compare`.
 NOT_KEPT = ("report.html", "figures.csv", "table.tex", "comparison.json")
-    "report.html",
-    "figures.csv",
-    "table.tex",
-    "comparison.json",
-)  # large, or made by `tuna-exp compare`
 ENDS = ("value", "low", "high")
 HEAD = """# Ablations
 
