@@ -33,6 +33,7 @@ GIVEN = {
     "dataset=tuna_release": ["dataset.path=nowhere.json"],
     "evaluation=lmentry": ["evaluation.lmentry.path=nowhere.tar.gz"],
     "evaluation=ifeval": ["evaluation.ifeval.path=nowhere.jsonl"],
+    "evaluation=lm_eval": ["evaluation.lm_eval.tasks=[nothing]"],
     "evaluation=open_ended": ["evaluation.open_ended.path=nowhere.jsonl"],
     "evaluation=vicuna": [
         "evaluation.vicuna.path=nowhere.jsonl",
