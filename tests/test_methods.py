@@ -27,6 +27,8 @@ TUNA = [
     "rank samples of Tuna-p model",
     "tokenise samples of Tuna-p model",
 ]
+BOTH = [*TEACHER[2:-1], *SAMPLED[:-1]]
+MIXED = ["tokenise both kinds of samples", "train mixed"]
 ABLATION: dict[str, Recipe] = {
     "sft": methods.sft,
     "tuna_p": methods.tuna_p,
@@ -58,10 +60,13 @@ def digests(recipe: Recipe, made: Lab) -> dict[str, str]:
         ("tuna_p", [*TEACHER, "train Tuna-p"]),
         ("tuna_c", [*STUDENT, "train Tuna-c"]),
         ("tuna", [*TEACHER, *TUNA, "train Tuna-c (Tuna)"]),
+        ("reverse", [*STUDENT, "train Tuna-c", *TEACHER[2:], "train Tuna-p (reverse)"]),
+        ("mixed", [*SFT, *BOTH, "rank both kinds of samples", *MIXED]),
+        ("best_of_n", [*STUDENT[:-1], f"{SAMPLED[-1]}, best only", "train best of N"]),
     ],
 )
 def test_the_stages_of_a_recipe(name: str, stages: list[str]) -> None:
-    assert labels(in_order([ABLATION[name](lab())])) == stages
+    assert labels(in_order([getattr(methods, name)(lab())])) == stages
 
 
 def test_equal_stages_are_done_once() -> None:
@@ -155,6 +160,8 @@ FROM_SFT = EVERYTHING - {"tokenise instructions", *TEACHER[2:]}
         ("ranking_loss=dpo", TRAINED),
         ("objective.mle_on=best", TRAINED | READ),
         ("objective.use_unordered=false", TRAINED | READ),
+        ("objective.share=0.5", TRAINED | READ),
+        ("objective.mixed.learning_rate=1e-4", set()),
         ("batching.workers=2", set()),
         ("objective.tuna_p.learning_rate=1e-4", TRAINED),
         ("objective.tuna_c.epochs=2", {"train Tuna-c (Tuna)"}),
@@ -177,6 +184,9 @@ FROM_SFT = EVERYTHING - {"tokenise instructions", *TEACHER[2:]}
         ("ranker=random", STUDIED - {"sample Tuna-p model"}),
         ("objective.gradient_share_every=0", set()),
         ("objective.checkpoint_minutes=9", set()),
+        ("objective.checkpoint_steps=9", set()),
+        ("guard_rails=probing", set()),
+        ("guard_rails.divergence.action=stop", FROM_SFT),
         ("model.gradient_checkpointing=true", set()),
         ("model.compile=true", set()),
         ("max_refused=0.5", set()),

@@ -16,6 +16,7 @@ AtLeastZero = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 AboveZero = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Share = Annotated[float, Field(ge=0, le=1)]
 OpenShare = Annotated[float, Field(gt=0, lt=1)]
+LanguagePair = Annotated[str, Field(pattern=r"^[a-z]{2,3}-[a-z]{2,3}$")]
 NonZeroShare = Annotated[float, Field(gt=0, le=1)]
 BelowOne = Annotated[float, Field(ge=0, lt=1)]
 Words = Annotated[str, Field(min_length=1)]
@@ -57,6 +58,7 @@ RULES: Mapping[str, Any] = {
     # The whole experiment.
     "seed": Annotated[int, Field(ge=0, lt=2**32)],  # NumPy takes no more
     "artifacts": Words,
+    "runs": Words,
     "max_refused": Share,
     "allow_contaminated": list[Words],
     "run_of_words": Positive,
@@ -87,6 +89,14 @@ RULES: Mapping[str, Any] = {
     "unsafe_tasks": list[Words],
     "fields.*": Words | None,
     "where.*": Words,
+    "fields.summaries": Annotated[list[Words], Field(min_length=1)],
+    "pairs": Annotated[list[LanguagePair], Field(min_length=1)] | None,
+    "PairwiseRanker.pairs": Literal["all", "sorted"],
+    "instruction": Words,
+    "SummarisationBenchmark.split": Words | None,
+    "ReadingsBenchmark.split": Words | None,
+    "AmbiguityBenchmark.layout": Literal["clamber", "clariq"],
+    "unclear_from": Literal[1, 2, 3, 4],
     "reference": type(None),
     "scheme": Literal["verdict", "vicuna"],
     "presentation": Literal["both", "drawn", "ours_first", "other_first"],
@@ -134,7 +144,6 @@ RULES: Mapping[str, Any] = {
     "orders": Positive,
     "repeats": Whole,
     "PairwiseRanker.orders": Literal[1, 2],
-    "pairs": Literal["all", "sorted"],
     "criteria": Annotated[list[Criterion], Field(min_length=1)],
     "RewardModelRanker.label": Words | None,
     "RewardModelRanker.max_length": Positive,
@@ -142,6 +151,12 @@ RULES: Mapping[str, Any] = {
     "weights.*": AboveZero,
     "combine": Literal["borda", "scores_z", "majority"],
     "share": NonZeroShare,
+    "flip": Share,
+    "Rule.limit": AtLeastZero,
+    "action": Literal["warn", "stop", "fail"],
+    "window": Positive,
+    "every": Whole,
+    "probe.prompts": Positive,
     "sets": Positive,
     "metric": Literal["rouge_l", "embedding"],
     "encoder": type(None),
@@ -184,6 +199,7 @@ RULES: Mapping[str, Any] = {
     "use_unordered": bool,
     "gradient_share_every": Whole,
     "checkpoint_minutes": AboveZero,
+    "checkpoint_steps": Positive | None,
     "learning_rate": AboveZero,
     "epochs": Positive,
     "beta": AboveZero,

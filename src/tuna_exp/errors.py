@@ -32,3 +32,7 @@ def nearest(name: str, allowed: Iterable[str]) -> str:
     """Return " Did you mean 'x'?" for the nearest allowed name, or "" where nothing is near."""
     found = difflib.get_close_matches(name, list(allowed), n=1, cutoff=0.5)
     return f" Did you mean '{found[0]}'?" if found else ""
+
+
+class Terminated(KeyboardInterrupt):
+    """The process was told to end (SIGTERM). What was running is saved; nothing more is begun."""

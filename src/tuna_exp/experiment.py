@@ -17,6 +17,7 @@ from tuna_exp.config_types import check_config
 from tuna_exp.errors import ConfigError, UserError
 from tuna_exp.quiet import quiet_libraries, quiet_lightning, quiet_tracker
 from tuna_exp.records import Instruction
+from tuna_exp.sweeps.identity import identity
 
 if TYPE_CHECKING:
     from tuna_exp.evaluation.base import Benchmark
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
     from tuna_exp.services.billing import Bill
 
 SAVED = ".hydra"
+# Trainings with a ranking term, and those on one response per instruction.
+RANKED, PLAIN = ("tuna_p", "tuna_c", "mixed"), ("sft", "best_of_n")
 
 
 def native_precision() -> str:
@@ -71,7 +74,14 @@ def run_experiment(
     lab = build_lab(config, dataset, instructions)
     lab.check()
     save_settings(config, overrides, output)
-    run = Run(Path(config.artifacts), output, tuple(overrides), make(config.account))
+    run = Run(
+        Path(config.artifacts),
+        output,
+        tuple(overrides),
+        make(config.account),
+        config.seed,
+        identity(config),
+    )
 
     def check() -> None:
         check_login(config)
@@ -209,7 +219,7 @@ def build_lab(config: DictConfig, dataset: Any, instructions: Sequence[Instructi
         max_refused=config.max_refused,
         allow_contaminated=make(config.allow_contaminated),
         run_of_words=config.contamination.run_of_words,
-        trainings={name: build_training(config, name) for name in ("sft", "tuna_p", "tuna_c")},
+        trainings={name: build_training(config, name) for name in (*RANKED, *PLAIN)},
         benchmarks=build_benchmarks(config),
         comparison=make(config.comparison),
         seed=config.seed,
@@ -241,7 +251,7 @@ def build_training(config: DictConfig, name: str) -> "Part":
     from tuna_exp.stages.train import Training
 
     objective, own = config.objective, config.objective[name]
-    loss = make(config.ranking_loss) if name != "sft" else None
+    loss = make(config.ranking_loss) if name in RANKED else None
     batching = make(config.batching)
     training = Training(
         objective=partial(call, own.module, **_objective_parts(config, name, loss)),
@@ -252,9 +262,11 @@ def build_training(config: DictConfig, name: str) -> "Part":
         epochs=own.epochs,
         seed=config.seed,
         checkpoint_minutes=objective.checkpoint_minutes,
+        checkpoint_steps=objective.checkpoint_steps,
+        guard_rails=make(config.guard_rails),
         ranking_loss=loss,
     )
-    reading = Reading(batching, objective.mle_on, objective.use_unordered)
+    reading = Reading(batching, objective.mle_on, objective.use_unordered, objective.share)
     return Part(_decisive(config, name), training, reading)
 
 
@@ -287,7 +299,7 @@ def _decisive(config: DictConfig, name: str) -> dict[str, Any]:
     """Return the settings that decide what a training makes."""
     groups = ["optimizer", "schedule", "batching", "trainer", "callbacks", "seed"]
     keys: list[str] = []
-    if name != "sft":
+    if name in RANKED:
         groups.append("ranking_loss")
         keys = ["ranking_weight", "mle_weight"]
     chosen = {key: plain(config[key]) for key in groups}
@@ -295,6 +307,8 @@ def _decisive(config: DictConfig, name: str) -> dict[str, Any]:
     for elsewhere in ("max_length", "on_too_long", "workers"):
         del chosen["batching"][elsewhere]
     own = plain(config.objective[name])
+    if rails := make(config.guard_rails).deciding():
+        own["guard_rails"] = rails
     return {"name": name, **own, **chosen, **{key: config.objective[key] for key in keys}}
 
 

@@ -1,7 +1,7 @@
 """The lab: typed parts in, steps out. What each stage is made from and what decides its result."""
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Callable, Mapping, MutableMapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
 from functools import partial
 from typing import Any
 
@@ -24,16 +24,22 @@ from tuna_exp.scoring import (
     DECODE_COST,
     check_benchmarks,
     compare_step,
+    of_one_run,
     scores,
     trained,
     untrained,
 )
 from tuna_exp.services import billing
 from tuna_exp.stages.compare import Settings as ComparisonSettings
-from tuna_exp.stages.rank import rank, require_order, take_over
+from tuna_exp.stages.rank import mix, rank, require_order, take_over
 from tuna_exp.stages.readiness import check_answers, check_likelihood, check_references
 from tuna_exp.stages.sample import Drawing, sample
-from tuna_exp.stages.tokenise import Reading, tokenise_instructions, tokenise_ranking
+from tuna_exp.stages.tokenise import (
+    Reading,
+    tokenise_best,
+    tokenise_instructions,
+    tokenise_ranking,
+)
 from tuna_exp.stages.train import CHECKPOINT, Training, train_ranked, train_sft
 from tuna_exp.stages.versions import VERSIONS
 
@@ -49,7 +55,10 @@ class Part:
 
 @dataclass(frozen=True)
 class Lab:
-    """All parts of an experiment. Every method returns the step for one stage; nothing runs yet."""
+    """All parts of an experiment. Every method returns the step for one stage; nothing runs yet.
+
+    `overlaps` are what is known of benchmarks in the dataset, by benchmark; found where it is not.
+    """
 
     data: Mapping[str, Any]
     instructions: Sequence[Instruction]
@@ -69,6 +78,7 @@ class Lab:
     allow_contaminated: Sequence[str]
     run_of_words: int
     seed: int
+    overlaps: MutableMapping[str, Contamination] = field(default_factory=dict)
 
     def check(self) -> None:
         """Raise UserError on parts that cannot work together or here, before a model is loaded."""
@@ -103,17 +113,29 @@ class Lab:
         """Return the step that trains the model of `start` on a ranking."""
         part = self.trainings[objective]
         read = partial(tokenise_ranking, part.reading, self.student)
-        label = f"tokenise {ranking.label.removeprefix('rank ').removeprefix('take over ')}"
-        tokens = self._tokenise(label, {}, {"ranking": ranking}, part, read)
+        reading = {"mle_on": part.reading.mle_on, "use_unordered": part.reading.use_unordered}
+        tokens = self._tokenise(_tokenised(ranking), reading, {"ranking": ranking}, part, read)
         ready = partial(check_likelihood, part.reading.mle_on, self.instructions)
-        settings = {"model": self.student.digest(), "objective": part.settings}
-        inputs = {"model": start, "tokens": replace(tokens, ready=ready)}
-        run = partial(train_ranked, part.training, self.student)
+        tokens = replace(tokens, ready=ready)
         responses = self.student_sampling.decoding.responses
-        label = {"tuna_p": "Tuna-p", "tuna_c": "Tuna-c"}[objective]
-        label += " (Tuna)" if objective == "tuna_c" and "tuna_p" in _objectives(start) else ""
-        effort = 3 * self._tokens(responses)
-        return self._step("train", f"train {label}", settings, inputs, run, effort)
+        return self._train_on(tokens, objective, start, 3 * self._tokens(responses))
+
+    def train_best(self, start: Step, ranking: Step) -> Step:
+        """Return the step that fine-tunes the model of `start` on the best response of each set."""
+        part = self.trainings["best_of_n"]
+        read = partial(tokenise_best, part.reading, self.student)
+        reading = {"best_only": True, "use_unordered": part.reading.use_unordered}
+        label = f"{_tokenised(ranking)}, best only"
+        tokens = self._tokenise(label, reading, {"ranking": ranking}, part, read)
+        return self._train_on(tokens, "best_of_n", start, 3 * self._tokens(1))
+
+    def _train_on(self, tokens: Step, objective: str, start: Step, effort: float) -> Step:
+        part = self.trainings[objective]
+        settings = {"model": self.student.digest(), "objective": part.settings}
+        run = partial(train_ranked, part.training, self.student)
+        inputs = {"model": start, "tokens": tokens}
+        label = f"train {_label_of(objective, start)}"
+        return self._step("train", label, settings, inputs, run, effort)
 
     def _tokenise(
         self,
@@ -134,7 +156,7 @@ class Lab:
             "on_too_long": reading.batching.on_too_long,
         }
         if inputs:
-            settings |= {"mle_on": reading.mle_on, "use_unordered": reading.use_unordered}
+            settings |= {"share": reading.share}
         return self._step("tokenise", label, settings, inputs, run, len(self.instructions) / 2)
 
     def sample_teacher(self) -> Step:
@@ -202,6 +224,11 @@ class Lab:
         step = self._rank(candidates, self.ranker, label)
         return replace(step, accept=partial(require_order, self.max_refused))
 
+    def mix(self, rankings: Mapping[str, Step]) -> Step:
+        """Return the step that puts the sets of several rankings into one."""
+        effort = len(self.instructions) / 2
+        return self._step("mix", "rank both kinds of samples", {}, rankings, mix, effort)
+
     def evaluate(self, model: Step | None) -> dict[str, Step]:
         """Return, by benchmark, the step with the figures of a trained model, None: the base."""
         if model is None:
@@ -216,10 +243,17 @@ class Lab:
 
         Raises ConfigError where a benchmark that must not be trained on stands in the dataset.
         """
-        overlaps = [self._overlap(name, benchmark) for name, benchmark in self.benchmarks.items()]
+        for name, benchmark in self.benchmarks.items():
+            if name not in self.overlaps:
+                self.overlaps[name] = self._overlap(name, benchmark)
+        overlaps = [self.overlaps[name] for name in self.benchmarks]
         refuse_contaminated(overlaps, self.allow_contaminated)
         models = {"base": None, "sft": self.train_sft(), **methods}
-        scored = {name: self.evaluate(model) for name, model in models.items()}
+        scored = {
+            # The base model was trained on nothing, so no seed had a part in it.
+            name: of_one_run(self.evaluate(model), str(self.seed) if model else "")
+            for name, model in models.items()
+        }
         measured = self._measured(self.train_sft())
         return compare_step(scored, self.comparison, measured, overlaps)
 
@@ -317,6 +351,18 @@ def check_sampling(name: str, sampling: Sampling) -> None:
             f"the {name} samples at temperature 0 (sampling.decoding.temperature): all responses "
             "of a set would be equal, with no order to learn. Cure: a temperature above 0."
         )
+
+
+def _tokenised(ranking: Step) -> str:
+    return f"tokenise {ranking.label.removeprefix('rank ').removeprefix('take over ')}"
+
+
+def _label_of(objective: str, start: Step) -> str:
+    """Return what a training is called, by what it does and what was trained before it."""
+    names = {"tuna_p": "Tuna-p", "tuna_c": "Tuna-c", "mixed": "mixed", "best_of_n": "best of N"}
+    before = {"tuna_c": ("tuna_p", " (Tuna)"), "tuna_p": ("tuna_c", " (reverse)")}
+    earlier, mark = before.get(objective, ("", ""))
+    return names[objective] + (mark if earlier in _objectives(start) else "")
 
 
 def _objectives(step: Step) -> set[str]:

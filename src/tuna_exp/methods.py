@@ -1,6 +1,7 @@
 """The recipes, to be read beside the paper. A recipe names its stages; equal stages are done once.
 
-A dataset that was published with its ranking brings the first ranking of a recipe along.
+A dataset that was published with its ranking brings the first ranking of a recipe along. The first
+four are the paper's; the others ask what its order of stages, and its ranking term, are good for.
 """
 
 from tuna_exp.lab import Lab
@@ -30,3 +31,25 @@ def tuna(lab: Lab) -> Step:
     student = tuna_p(lab)
     ranking = lab.rank_by_reading(lab.sample_student(student))
     return lab.train("tuna_c", start=student, ranking=ranking)
+
+
+def reverse(lab: Lab) -> Step:
+    """Tuna the other way round: the Tuna-c model learns the order of the teacher's likelihood."""
+    ranking = lab.published_ranking() or lab.rank_by_teacher(lab.sample_teacher())
+    return lab.train("tuna_p", start=tuna_c(lab), ranking=ranking)
+
+
+def mixed(lab: Lab) -> Step:
+    """Both rankings in one training: what is gained by one after the other?"""
+    student = sft(lab)
+    by_teacher = lab.published_ranking() or lab.rank_by_teacher(lab.sample_teacher())
+    by_reading = lab.rank_by_reading(lab.sample_student(student))
+    ranking = lab.mix({"by_teacher": by_teacher, "by_reading": by_reading})
+    return lab.train("mixed", start=student, ranking=ranking)
+
+
+def best_of_n(lab: Lab) -> Step:
+    """SFT on the best-ranked response of each set: is an order worth more than its first place?"""
+    student = sft(lab)
+    ranking = lab.published_ranking() or lab.rank_by_reading(lab.sample_student(student))
+    return lab.train_best(start=student, ranking=ranking)

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tuna_exp.durable import DISK_FULL, disk_failures
+from tuna_exp.efficiency.meters import metered
 from tuna_exp.errors import ConfigError
 from tuna_exp.memory import kept_memory
 from tuna_exp.progress import Bar, Display
@@ -78,6 +79,7 @@ class Step:
             "version": self.version,
             "settings": json_value(self.settings, "settings"),
             "inputs": inputs,
+            "work": self.work,  # with the time it took: how fast the next one will be
         }
 
 
@@ -226,6 +228,11 @@ def _build(step: Step, store: Store, inputs: Mapping[str, Path], display: Displa
             return artifact
         folder = store.begin(step)
         with display.step(step.label, step.work) as bar:
-            with disk_failures(folder, DISK_FULL), Notebook(folder).attempt(), kept_memory():
+            with (
+                disk_failures(folder, DISK_FULL),
+                Notebook(folder).attempt(),
+                kept_memory(),
+                metered(folder),
+            ):
                 step.run(Workspace(folder, inputs, bar))
             return store.commit(step)

@@ -2,6 +2,7 @@
 
 import json
 import logging
+import shutil
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
@@ -20,6 +21,7 @@ from tuna_exp.plan import Step, Workspace, execute, json_value, missing_steps
 from tuna_exp.progress import Display
 from tuna_exp.records import Record
 from tuna_exp.store import MANIFEST, Artifact, Store
+from tuna_exp.sweeps.outcomes import RUN_FILE
 
 if TYPE_CHECKING:
     from tuna_exp.evaluation.contamination import Contamination
@@ -27,7 +29,7 @@ if TYPE_CHECKING:
     from tuna_exp.services.account import Account
     from tuna_exp.stages.compare import Settings
 
-RUN_FILE = "run.json"
+COPIED = ("table.md", "table.tex", "table.csv", "figures.csv", "comparison.json", "report.html")
 _log = logging.getLogger(__name__)
 T = TypeVar("T")
 
@@ -53,24 +55,40 @@ class Model(Record):
 
 
 class RunRecord(Record):
-    """Where a run's artifacts are, its comparison, what it evaluated, what was asked."""
+    """Where a run's artifacts are, its comparison, what it evaluated, what was asked.
+
+    `seed` is null in records that were written before it was kept. `identity` is the digest of its
+    settings: a sweep does not run again what has the same.
+    """
 
     artifacts: str
     comparison: str
     evaluated: dict[str, Model]
     overrides: tuple[str, ...] = ()
+    seed: int | None = None
+    identity: str = ""
+
+    @property
+    def known_seed(self) -> str | None:
+        """The seed as a word, also where only an override tells it."""
+        if self.seed is not None:
+            return str(self.seed)
+        told = [o.partition("=")[2] for o in self.overrides if o.startswith("seed=")]
+        return told[-1] if told else None
 
 
 @dataclass(frozen=True)
 class Run:
-    """Where a run's artifacts and its record go, the overrides that tell it from others, and who
-    pays for services.
+    """Where a run's artifacts and its record go, the overrides that tell it from others, who pays
+    for services, its seed, and the digest of its settings.
     """
 
     root: Path
     output: Path
     overrides: tuple[str, ...] = ()
     account: "Account | None" = None
+    seed: int | None = None
+    identity: str = ""
 
 
 def run_methods(
@@ -99,14 +117,22 @@ def run_comparison(final: Step, run: Run, check: Callable[[], None]) -> Artifact
         artifacts=str(run.root.resolve()),
         comparison=artifact.folder.name,
         evaluated={
-            method: model_of({name: final.inputs[key] for name, key in made.items()})
+            method: model_of({name: final.inputs[_only(keys)] for name, keys in made.items()})
             for method, made in final.settings["methods"].items()
         },
         overrides=run.overrides,
+        seed=run.seed,
+        identity=run.identity,
     )
     (run.output / RUN_FILE).write_text(record.model_dump_json(indent=1), encoding="utf-8")
     _log.info("comparison: %s", artifact.folder)
     return artifact
+
+
+def _only(by_seed: Mapping[str, str]) -> str:
+    """Return the one entry: a run has one seed."""
+    (only,) = by_seed.values()
+    return only
 
 
 def model_of(figures: Mapping[str, Step]) -> Model:
@@ -151,10 +177,13 @@ def show_comparison(artifact: Artifact) -> None:
     console.print(f"Report with plots: {artifact.folder / 'report.html'}", soft_wrap=True)
 
 
-def compare_runs(folders: Sequence[Path]) -> None:
+def compare_runs(
+    folders: Sequence[Path], baseline: str | None = None, out: Path | None = None
+) -> Artifact:
     """Compare the methods of all finished runs below the folders, and print the comparison.
 
-    Raises UserError where there is nothing to compare or an artifact is gone.
+    Against `baseline`, or that of the first run. Its files are copied to the folder `out`. Raises
+    UserError where there is nothing to compare, an artifact is gone or nothing has that name.
     """
     records = read_runs(folders)
     roots = {record.artifacts for record in records}
@@ -168,10 +197,16 @@ def compare_runs(folders: Sequence[Path]) -> None:
     from tuna_exp.scoring import compare_step
 
     evaluated = {
-        method: {name: finished.step(scored.figures) for name, scored in model.scores.items()}
-        for method, model in named_apart(records).items()
+        method: _by_benchmark(finished, models) for method, models in named_apart(records).items()
     }
     settings = finished.settings(records[0].comparison)
+    if baseline is not None:
+        if baseline not in evaluated:
+            raise UserError(
+                f"baseline={baseline}: the methods are {', '.join(evaluated)}."
+                f"{nearest(baseline, evaluated)} Cure: one of these."
+            )
+        settings = replace(settings, baseline=baseline)
     if settings.baseline not in evaluated:
         settings = replace(settings, baseline=_first_like(settings.baseline, list(evaluated)))
     measured = [step for record in records for step in finished.rankings(record.comparison)]
@@ -179,7 +214,22 @@ def compare_runs(folders: Sequence[Path]) -> None:
     final = compare_step(evaluated, settings, measured, list(dict.fromkeys(overlaps)))
     with Display() as display:
         artifact = execute([final], finished.store, display)[final.digest]
+    if out is not None:
+        copy_comparison(artifact.folder, out)
     show_comparison(artifact)
+    return artifact
+
+
+def copy_comparison(comparison: Path, out: Path) -> None:
+    """Copy the files of a comparison that people and programs read. Raises UserError on failure."""
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        for name in COPIED:
+            shutil.copyfile(comparison / name, out / name)
+    except OSError as error:
+        raise UserError(
+            f"out={out}: {error.strerror}. Cure: a folder that can be written."
+        ) from error
 
 
 def read_runs(folders: Sequence[Path]) -> list[RunRecord]:
@@ -198,32 +248,90 @@ def read_runs(folders: Sequence[Path]) -> list[RunRecord]:
             f"no finished run below {names}: no {RUN_FILE} there. Cure: give the folder that a run "
             "or a sweep wrote, runs/DATE/TIME."
         )
-    return [_read(path, RunRecord.model_validate_json) for path in dict.fromkeys(paths)]
+    # A job that was done before is a link to that run, which may lie below a folder as well.
+    paths = list(dict.fromkeys(path.resolve() for path in paths))
+    return [_read(path, RunRecord.model_validate_json) for path in paths]
 
 
-def named_apart(records: Sequence[RunRecord]) -> dict[str, Model]:
-    """Return each model, with the scores of all runs, under a name of its own.
+def named_apart(records: Sequence[RunRecord]) -> dict[str, dict[str, Model]]:
+    """Return each method's models by seed, under a name that tells it from the others.
 
-    A method that several runs have with one result is one; where results differ, what was asked of
-    only some of the runs is added to the name, as in "tuna_p dpo" or "tuna_p seed=1".
+    Runs that differ by their seed alone are one method. Where results differ otherwise, what was
+    asked of only some of the runs is added to the name, as in "tuna_p dpo". A model that all runs
+    have, as the base model, has the seed "": none had a part in it.
     """
     asked = Counter(override for record in records for override in set(record.overrides))
     found: dict[str, list[Model]] = {}
     for record in records:
         for name, model in record.evaluated.items():
             found.setdefault(name, []).append(model)
-    named: dict[str, Model] = {}
+    named: dict[str, dict[str, Model]] = {}
     for number, record in enumerate(records):
-        differing = [o for o in record.overrides if asked[o] < len(records)]
-        own = [_short(o) for o in differing if not o.startswith("method=")]
         for name, model in record.evaluated.items():
-            one = all(a.agrees(b) for a, b in combinations(found[name], 2))
-            apart = name if one else " ".join([name, *own])
-            if not named.get(apart, model).agrees(model):
-                apart = f"{apart} run {number}"
-            earlier = named[apart].scores if apart in named else {}
-            named[apart] = Model(model=model.model, scores={**model.scores, **earlier})
+            seed = record.known_seed
+            if all(a.agrees(b) for a, b in combinations(found[name], 2)):
+                apart, seed = name, "" if len(found[name]) > 1 else seed
+            else:
+                apart = " ".join([name, *_own(record, name, records, asked)])
+            apart, seed = _place(named, apart, seed, model, number)
+            earlier = named.setdefault(apart, {}).get(seed)
+            scores = {**model.scores, **(earlier.scores if earlier else {})}
+            named[apart][seed] = Model(model=model.model, scores=scores)
     return named
+
+
+def _place(
+    named: Mapping[str, Mapping[str, Model]],
+    apart: str,
+    seed: str | None,
+    model: Model,
+    number: int,
+) -> tuple[str, str]:
+    """Return the name and seed under which a model stands, in the way of no other."""
+    there = named.get(apart, {})
+    if seed is None:  # not pooled with any: who knows what it was trained with
+        return (apart if not there else f"{apart} run {number}"), ""
+    if seed in there and not there[seed].agrees(model):
+        return f"{apart} run {number}", seed
+    return apart, seed
+
+
+def _own(
+    record: RunRecord, name: str, records: Sequence[RunRecord], asked: Mapping[str, int]
+) -> tuple[str, ...]:
+    """Return what tells a run's models from those of other runs, besides method and seed.
+
+    Nothing, where what was asked otherwise made no difference to the models of one seed. Where no
+    two runs share a seed nobody knows that, and they are not taken for one method.
+    """
+    by_own: dict[tuple[str, ...], dict[str | None, Model]] = {}
+    for other in records:
+        if name in other.evaluated:
+            models = by_own.setdefault(_differing(other, len(records), asked), {})
+            models[other.known_seed] = other.evaluated[name]
+    pairs = combinations(by_own.values(), 2)
+    if all(
+        one.keys() & other.keys()
+        and all(one[seed].agrees(other[seed]) for seed in one.keys() & other.keys())
+        for one, other in pairs
+    ):
+        return ()
+    return _differing(record, len(records), asked)
+
+
+def _differing(record: RunRecord, runs: int, asked: Mapping[str, int]) -> tuple[str, ...]:
+    """Return what was asked of only some of the runs, besides method and a seed that is known."""
+    told = ("method=",) if record.known_seed is None else ("method=", "seed=")
+    return tuple(_short(o) for o in record.overrides if asked[o] < runs and not o.startswith(told))
+
+
+def _by_benchmark(finished: "Finished", models: Mapping[str, Model]) -> dict[str, dict[str, Step]]:
+    """Return the steps of a method's figures, by benchmark and seed."""
+    made: dict[str, dict[str, Step]] = {}
+    for seed, model in models.items():
+        for name, scored in model.scores.items():
+            made.setdefault(name, {})[seed] = finished.step(scored.figures)
+    return made
 
 
 def _short(override: str) -> str:

@@ -29,8 +29,8 @@ from tuna_exp.stages.versions import VERSIONS
 
 # Model-forward tokens that one generated token costs: decoding reads all weights for few rows.
 DECODE_COST = 2.5
-# By method, then by benchmark: the steps that hold the figures.
-Scores = Mapping[str, Mapping[str, Step]]
+# By method, then by benchmark, then by seed ("" where it has none): steps that hold the figures.
+Scores = Mapping[str, Mapping[str, Mapping[str, Step]]]
 
 
 @dataclass(frozen=True)
@@ -187,10 +187,18 @@ def compare_step(
 
     `overlaps` say how much of each benchmark stands in the data that the models were trained on.
     """
-    final = [step for by_benchmark in scored.values() for step in by_benchmark.values()]
+    final = [
+        step
+        for by_benchmark in scored.values()
+        for by_seed in by_benchmark.values()
+        for step in by_seed.values()
+    ]
     inputs = {name_of(step): step for step in in_order([*final, *measured])}
     methods = {
-        method: {benchmark: name_of(step) for benchmark, step in by_benchmark.items()}
+        method: {
+            benchmark: {seed: name_of(step) for seed, step in by_seed.items()}
+            for benchmark, by_seed in by_benchmark.items()
+        }
         for method, by_benchmark in scored.items()
     }
     # As a list, because the order decides the table and a digest does not see that of names.
@@ -200,6 +208,11 @@ def compare_step(
     decisive = {"methods": methods, "benchmarks": order, "overlaps": found, **asdict(settings)}
     run = partial(compare, methods, order, settings, overlaps)
     return Step("compare", "compare", VERSIONS["compare"], decisive, inputs, run)
+
+
+def of_one_run(scored: Mapping[str, Step], seed: str) -> dict[str, dict[str, Step]]:
+    """Return what a model scored, by benchmark, as the run with a seed."""
+    return {benchmark: {seed: step} for benchmark, step in scored.items()}
 
 
 def name_of(step: Step) -> str:

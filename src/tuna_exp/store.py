@@ -27,7 +27,7 @@ from filelock import FileLock, Timeout
 
 from tuna_exp.durable import TEMPORARY, disk_failures, fingerprint, sync_folder, write_durably
 from tuna_exp.provenance import environment
-from tuna_exp.unfinished import MEMORY, Notebook
+from tuna_exp.unfinished import MEMORY, METERS, Notebook
 
 if TYPE_CHECKING:
     from tuna_exp.plan import Step
@@ -136,10 +136,11 @@ class Store:
         work = _unfinished(final)
         notebook = Notebook(work)
         with disk_failures(work):
-            names = _results(work)
+            names, facts = _results(work), notebook.facts()
             manifest = {
                 **step.recipe,
-                "facts": notebook.facts(),
+                "facts": {name: fact for name, fact in facts.items() if name != METERS},
+                "meters": facts.get(METERS, {}),
                 "files": {name: fingerprint(work / name) for name in names},
                 "created": datetime.now(UTC).isoformat(timespec="seconds"),
                 "wall_seconds": round(notebook.seconds, 3),

@@ -16,6 +16,8 @@ from pathlib import Path
 from typing import Any
 
 MEMORY = ".work"
+# The fact that is the machine's and not the stage's: memory and energy (`efficiency.meters`).
+METERS = "meters"
 _HEARTBEAT_SECONDS = 0.5
 _log = logging.getLogger(__name__)
 

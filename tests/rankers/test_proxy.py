@@ -23,6 +23,7 @@ from tuna_exp.rankers.proxy_training import pairwise_logistic, train_proxy
 from tuna_exp.rankers.random import RandomRanker
 from tuna_exp.rankers.verifier import VerifierRanker
 from tuna_exp.records import CandidateSet, Instruction, RankedExample, write_records
+from tuna_exp.stages.checkpoints import commit
 from tuna_exp.stages.rank import RANKING
 from tuna_exp.stages.train import CHECKPOINT
 from tuna_exp.unfinished import Notebook
@@ -40,7 +41,9 @@ def proxy(base: Path, share: float = 1.0, epochs: int = 12, max_length: int = 51
         enable_model_summary=False,
     )
     optimizer = partial(torch.optim.Adam, betas=[0.9, 0.999])
-    training = ProxyTraining(epochs, 3e-3, 4, optimizer, Schedule("constant", 0), trainer, 60.0)
+    training = ProxyTraining(
+        epochs, 3e-3, 4, optimizer, Schedule("constant", 0), trainer, 60.0, None
+    )
     return Proxy(RandomRanker(0), share, Folder(base), max_length, 4, 0, training)
 
 
@@ -105,7 +108,9 @@ def test_a_killed_training_continues_to_the_uninterrupted_one(
 
     class Kill(lightning.Callback):
         def on_train_batch_end(self, trainer: Any, *_: Any) -> None:
-            trainer.save_checkpoint(killed.scratch / "last.ckpt")
+            writing = killed.scratch / "checkpoints" / f"writing-{trainer.global_step}"
+            trainer.save_checkpoint(writing)
+            commit(writing, writing.with_name(f"step-{trainer.global_step}"))
             if trainer.global_step == 5:
                 raise KeyboardInterrupt
 

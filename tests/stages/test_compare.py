@@ -105,7 +105,8 @@ def test_a_method_has_the_curve_of_its_last_training(artifacts: Artifacts) -> No
     for name, loss in ((sft, 1.0), (tuned, 2.0)):
         log_metrics(artifacts.folders[name], 0, f"step,loss\n0,{loss}\n", 0)
     write_records(artifacts.folders[evaluated] / PREDICTIONS, predictions(4, True))
-    made = method_result(Inputs(artifacts.folders), "tuna_p", evaluated)
+    figures = artifacts.add("figures", {"predictions": evaluated})
+    made = method_result(Inputs(artifacts.folders), "tuna_p", {"0": figures})
     assert made.curves == [{"step": 0.0, "loss": 2.0}] and len(made.predictions) == 4
 
 
@@ -182,7 +183,8 @@ def compared(
 ) -> Path:
     work = make_work(**artifacts.folders)
     order = list(dict.fromkeys(name for made in methods.values() for name in made))
-    compare(methods, order, SETTINGS, (), work)
+    runs = {m: {name: {"0": figures} for name, figures in b.items()} for m, b in methods.items()}
+    compare(runs, order, SETTINGS, (), work)
     return work.folder
 
 

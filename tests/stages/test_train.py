@@ -26,6 +26,9 @@ from tuna_exp.objectives.base import Schedule
 from tuna_exp.objectives.ranking import TunaPModule, Weights
 from tuna_exp.objectives.sft import SFTModule
 from tuna_exp.plan import Workspace
+from tuna_exp.rails.callback import GuardRails, Watch
+from tuna_exp.rails.probe import Probe
+from tuna_exp.rails.rules import Rule
 from tuna_exp.records import Instruction, RankedExample
 from tuna_exp.stages import train
 from tuna_exp.stages.compare import read_curve
@@ -37,6 +40,8 @@ from tuna_exp.unfinished import Notebook
 MakeWork = Callable[..., Workspace]
 TUNA = Tuna("sum", 0.1, 1.0)
 BATCHING = Batching("shared_prompt", 2, 4096, max_length=512, on_too_long="error", workers=0)
+WARN = Rule(1e9, "warn")
+RAILS = GuardRails(2, WARN, WARN, WARN, WARN, Probe(0, 1, 8))
 PARTS: dict[str, Any] = {
     "optimizer": partial(torch.optim.Adam, lr=1e-3),
     "schedule": Schedule("cosine", 0),
@@ -44,7 +49,9 @@ PARTS: dict[str, Any] = {
 }
 
 
-def training(loss: RankingLoss | None = None, trainer: Mapping[str, Any] = {}) -> Training:
+def training(
+    loss: RankingLoss | None = None, trainer: Mapping[str, Any] = {}, rails: GuardRails = RAILS
+) -> Training:
     quiet: dict[str, Any] = {
         "enable_progress_bar": False,
         "enable_model_summary": False,
@@ -61,6 +68,8 @@ def training(loss: RankingLoss | None = None, trainer: Mapping[str, Any] = {}) -
         epochs=1,
         seed=0,
         checkpoint_minutes=60.0,
+        checkpoint_steps=None,
+        guard_rails=rails,
         ranking_loss=loss,
     )
 
@@ -80,7 +89,7 @@ def read(work: Workspace, tokenise: Callable[..., None], *arguments: Any) -> Wor
 def train_sft(
     run: Training, student: Student, instructions: list[Instruction], work: Workspace
 ) -> None:
-    reading = Reading(run.batching, "reference", True)
+    reading = Reading(run.batching, "reference", True, 1.0)
     work = read(work, tokenise_instructions, reading, student, instructions)
     train.train_sft(run, student, work)
 
@@ -88,7 +97,7 @@ def train_sft(
 def train_ranked(
     run: Training, student: Student, work: Workspace, use_unordered: bool = True
 ) -> None:
-    reading = Reading(run.batching, "reference", use_unordered)
+    reading = Reading(run.batching, "reference", use_unordered, 1.0)
     work = read(work, tokenise_ranking, reading, student)
     train.train_ranked(run, student, work)
 
@@ -300,4 +309,91 @@ def test_nothing_left_to_train_on_is_told(
 ) -> None:
     run = replace(training(), batching=replace(BATCHING, max_length=5, on_too_long="drop"))
     with pytest.raises(DataError, match="6 of them were dropped.*batching.max_length=5.*Cure"):
+        train_sft(run, student, instructions, make_work())
+
+
+PROBING = Probe(every=2, prompts=2, max_new_tokens=6)
+CALM = {"displacement": WARN, "divergence": WARN, "length_growth": WARN, "repetition": WARN}
+
+
+def watched(window: int = 1, probe: Probe = PROBING, **rules: Rule) -> GuardRails:
+    return GuardRails(window=window, probe=probe, **CALM | rules)
+
+
+def test_a_watched_training_is_the_training_that_is_not(
+    student: Student, start: Path, ranking: Path, make_work: MakeWork
+) -> None:
+    """Probes draw no random number and leave mode and attention as they were."""
+    plain, probed = (make_work(name, model=start, ranking=ranking) for name in ("plain", "probed"))
+    train_ranked(training(TUNA), student, plain)
+    train_ranked(training(TUNA, rails=watched()), student, probed)
+    ours, theirs = (weights(work.folder / CHECKPOINT) for work in (plain, probed))
+    assert all(torch.equal(ours[name], theirs[name]) for name in ours)
+    lengths = [row["probe/length"] for row in curve(probed) if "probe/length" in row]
+    assert len(lengths) == 2  # before the first of three steps, and after the second
+
+
+def test_a_rule_that_warns_is_told_once_and_kept(
+    student: Student, start: Path, ranking: Path, make_work: MakeWork, caplog: Any
+) -> None:
+    work = make_work(model=start, ranking=ranking)
+    always = Rule(-1e9, "warn")
+    train_ranked(training(TUNA, rails=watched(displacement=always)), student, work)
+    told = [r.message for r in caplog.records if "guard_rails.displacement" in r.message]
+    assert len(told) == 1
+    assert Notebook(work.folder).facts()["alerts"] == told
+
+
+def test_a_rule_that_stops_keeps_the_model(
+    student: Student, start: Path, ranking: Path, make_work: MakeWork, tiny_folder: Path
+) -> None:
+    """Told after the first of three steps: the second is not taken, the model is there."""
+    work = make_work(model=start, ranking=ranking)
+    always = Rule(-1e9, "stop")
+    train_ranked(training(TUNA, rails=watched(displacement=always)), student, work)
+    assert [row["step"] for row in curve(work) if "loss" in row] == [0]
+    assert changed(work.folder / CHECKPOINT, tiny_folder)
+
+
+@pytest.mark.parametrize("name", ["displacement", "divergence", "length_growth", "repetition"])
+def test_a_rule_that_fails_ends_the_run(
+    name: str, student: Student, start: Path, ranking: Path, make_work: MakeWork
+) -> None:
+    work = make_work(model=start, ranking=ranking)
+    rails = watched(**{name: Rule(-1e9, "fail")})
+    with pytest.raises(DataError, match=rf"was ended: after \d optimizer steps .*{name}.limit"):
+        train_ranked(training(TUNA, rails=rails), student, work)
+
+
+def test_what_was_seen_survives_a_checkpoint() -> None:
+    watch = Watch(watched(), [], 0, lambda words: None)
+    watch.losses.add(2.0)
+    watch.lengths.append(3.0)
+    watch.told.append("divergence")
+    again = Watch(watched(), [], 0, lambda words: None)
+    again.load_state_dict(watch.state_dict())
+    assert again.state_dict() == watch.state_dict()
+
+
+def test_only_rules_that_stop_decide_a_training() -> None:
+    assert watched().deciding() == {}
+    assert list(watched(repetition=Rule(0.5, "stop")).deciding()) == [
+        "window",
+        "probe",
+        "repetition",
+    ]
+
+
+def test_no_memory_left_says_what_to_change(
+    student: Student, instructions: list[Instruction], make_work: MakeWork
+) -> None:
+    """The callback asks for 2^60 bytes in the second step, as a large micro-batch would."""
+
+    class Greedy(Callback):
+        def on_train_batch_start(self, *arguments: Any) -> None:
+            if arguments[-1] == 1:
+                torch.empty(2**60, dtype=torch.uint8)
+
+    run = replace(training(), callbacks=[Greedy()])
+    with pytest.raises(DataError, match=r"step 2: Cure: batching.micro_batch_positions=\d+ inst"):
         train_sft(run, student, instructions, make_work())

@@ -1,7 +1,8 @@
 """Several benchmarks side by side: each one's figures by method, and who may be compared on it.
 
-A figure is the benchmark's own; a difference is paired over the items that it is the mean of. Left
-out: one number over several benchmarks. They measure different things on different scales.
+A figure is the benchmark's own; a difference is paired over the items that it is the mean of, and
+of several seeds both are pooled. Left out: one number over several benchmarks. They measure
+different things on different scales.
 """
 
 import math
@@ -9,13 +10,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from tuna_exp.comparison.statistics import Bootstrap, Difference, Interval, paired_difference
+from tuna_exp.comparison.pooling import differences, pooled_interval
+from tuna_exp.comparison.statistics import Bootstrap, Difference, Interval
 from tuna_exp.evaluation.base import Figure
 from tuna_exp.reasons import flat
 from tuna_exp.records import Instruction, Prediction
 
 ALL = "all"
-_SAME = 1e-9
+_EQUAL = 1e-9
 # What may differ between evaluations that are compared, and what of it is told: how a model is
 # asked, by its own tokens, not what for.
 _UNTOLD = frozenset({"batch_size"})
@@ -24,10 +26,10 @@ _TOLD = ("max_new_tokens", "source_limit")
 
 @dataclass(frozen=True)
 class Answered:
-    """One method's answers to a benchmark with the figures over them.
+    """One run's answers to a benchmark with the figures over them.
 
     `settings` are what decides items and scores, `of` how many items the whole benchmark has, `at`
-    how the figures' intervals were made.
+    how the figures' intervals were made, `seed` that of the run, "" where it has none.
     """
 
     method: str
@@ -36,6 +38,7 @@ class Answered:
     settings: Mapping[str, Any]
     of: int
     at: Bootstrap
+    seed: str = ""
 
 
 @dataclass(frozen=True)
@@ -98,22 +101,21 @@ def benchmark_result(
 ) -> BenchmarkResult:
     """Put the figures of all methods side by side that answered what the baseline answered.
 
-    The first method stands for the baseline where that did not answer this benchmark.
+    Runs of one method differ by their seed. The first method stands for the baseline where that did
+    not answer this benchmark.
     """
-    base = next((one for one in answered if one.method == baseline), None)
-    first = base or answered[0]
-    reasons = {one.method: unlike(one, first) for one in answered}
-    kept = [one for one in answered if not reasons[one.method]]
-    rows = [row for one in kept for row in _rows(one, base, bootstrap)]
-    remarks = [
-        f"{method} is left out of {name}: {reason}." for method, reason in reasons.items() if reason
-    ]
-    if base is None:
+    base = [one for one in answered if one.method == baseline]
+    first = (base or [*answered])[0]
+    reasons = {one.method: reason for one in answered if (reason := unlike(one, first))}
+    kept = [one for one in answered if one.method not in reasons]
+    remarks = [f"{method} is left out of {name}: {reason}." for method, reason in reasons.items()]
+    if not base:
         remarks.append(f"{baseline} has no evaluation on {name}: there are no differences to it.")
     remarks += [remark for one in kept for remark in _remarks(name, one, first, bootstrap)]
     found = len(first.predictions)
+    rows = _rows(kept, baseline, bootstrap)
     return BenchmarkResult(
-        name, found, first.of, baseline if base else "", tuple(rows), tuple(remarks)
+        name, found, first.of, baseline if base else "", rows, tuple(dict.fromkeys(remarks))
     )
 
 
@@ -141,38 +143,90 @@ def values_behind(figure: Figure, predictions: Sequence[Prediction]) -> list[Pre
     chosen = [p for p in predictions if group in _groups(p.instruction)]
     passes = [p.model_copy(update={"score": float(p.passed)}) for p in chosen]
     for some in (chosen, passes):
-        if some and abs(sum(p.score for p in some) / len(some) - figure.interval.value) < _SAME:
+        if some and abs(sum(p.score for p in some) / len(some) - figure.interval.value) < _EQUAL:
             return some
     return None
 
 
 def _groups(item: Instruction) -> set[str]:
-    return {ALL, item.kind, item.kind.partition("/")[0], item.split}
+    category = item.check.arguments.get("category") if item.check else None
+    return {ALL, item.kind, item.kind.partition("/")[0], item.split, str(category or "")}
 
 
-def _rows(one: Answered, base: Answered | None, bootstrap: Bootstrap) -> list[FigureRow]:
-    return [
+def _rows(
+    answered: Sequence[Answered], baseline: str, bootstrap: Bootstrap
+) -> tuple[FigureRow, ...]:
+    """Return the figures of every method; those over all items are one table of comparisons."""
+    methods: dict[str, list[Answered]] = {}
+    for one in answered:
+        methods.setdefault(one.method, []).append(one)
+    base = methods.get(baseline, [])
+    found = _differences(methods, baseline, bootstrap) if base else {}
+    return tuple(
         FigureRow(
-            one.method,
+            method,
             figure.metric,
             figure.group,
-            figure.interval,
-            _difference(figure, one, base, bootstrap),
+            _pooled(figure, runs, bootstrap),
+            found.get((method, figure.metric, figure.group)),
         )
-        for figure in one.figures
-    ]
+        for method, runs in methods.items()
+        for figure in runs[0].figures
+    )
 
 
-def _difference(
-    figure: Figure, one: Answered, base: Answered | None, bootstrap: Bootstrap
-) -> Difference | None:
-    if base is None or one is base:
-        return None
-    same = (figure.metric, figure.group)
-    against = next((f for f in base.figures if (f.metric, f.group) == same), None)
-    ours = values_behind(figure, one.predictions)
-    theirs = against and values_behind(against, base.predictions)
-    return paired_difference(ours, theirs, bootstrap) if ours and theirs else None
+def _pooled(figure: Figure, runs: Sequence[Answered], bootstrap: Bootstrap) -> Interval:
+    """Return a figure over all seeds.
+
+    Of one that is no mean over items the seeds have a mean, and no interval is known.
+    """
+    if len(runs) == 1:
+        return figure.interval
+    behind = [_behind(figure.metric, figure.group, one) for one in runs]
+    known = [some for some in behind if some]
+    if len(known) == len(runs):
+        return pooled_interval(known, bootstrap)
+    values = [f.interval.value for one in runs for f in one.figures if _same(f, figure)]
+    mean = sum(values) / len(values)
+    return Interval(mean, math.nan, math.nan, figure.interval.items)
+
+
+def _differences(
+    methods: Mapping[str, Sequence[Answered]], baseline: str, bootstrap: Bootstrap
+) -> dict[tuple[str, str, str], Difference]:
+    """Return the difference of every figure, by method, metric and group.
+
+    Each figure's comparisons are a table of their own, as that of each metric and group is.
+    """
+    base = methods[baseline]
+    found: dict[tuple[str, str, str], Difference] = {}
+    for figure in base[0].figures:
+        key = (figure.metric, figure.group)
+        sides = {m: _values(*key, runs) for m, runs in methods.items()}
+        against = sides.pop(baseline)
+        known = {m: by_seed for m, by_seed in sides.items() if by_seed}
+        if against and known:
+            made = differences(known, against, bootstrap)
+            found |= {(method, *key): one for method, one in made.items()}
+    return found
+
+
+def _values(
+    metric: str, group: str, runs: Sequence[Answered]
+) -> dict[str, list[Prediction]] | None:
+    """Return by seed what a figure is the mean of; None where it is no mean over items."""
+    behind = {one.seed: _behind(metric, group, one) for one in runs}
+    known = {seed: some for seed, some in behind.items() if some}
+    return known if len(known) == len(behind) else None
+
+
+def _behind(metric: str, group: str, one: Answered) -> list[Prediction] | None:
+    figure = next((f for f in one.figures if (f.metric, f.group) == (metric, group)), None)
+    return values_behind(figure, one.predictions) if figure else None
+
+
+def _same(one: Figure, other: Figure) -> bool:
+    return (one.metric, one.group) == (other.metric, other.group)
 
 
 def _decisive(settings: Mapping[str, Any]) -> dict[str, Any]:

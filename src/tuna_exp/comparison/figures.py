@@ -7,6 +7,7 @@ import math
 from tuna_exp.comparison import wording
 from tuna_exp.comparison.benchmarks import BenchmarkResult, FigureRow
 from tuna_exp.comparison.results import Comparison
+from tuna_exp.comparison.statistics import Difference
 
 # What the table of methods shows already of the benchmark that they are compared by.
 _SHOWN = frozenset({"score", "passed"})
@@ -26,6 +27,9 @@ COLUMNS = (
     "difference_low",
     "difference_high",
     "verdict",
+    "p_value",
+    "adjusted_p",
+    "detectable",
 )
 
 
@@ -96,9 +100,14 @@ def numbers(result: BenchmarkResult, row: FigureRow) -> list[object]:
         result.name, result.items, result.of, row.method, row.metric, row.group,
         own.value, own.low, own.high, own.items,
         *((apart.value, apart.low, apart.high) if apart else ("", "", "")),
-        difference.verdict if difference else "",
+        *(_tested(difference) if difference else ("", "", "", "")),
     ]  # fmt: skip
     return ["" if isinstance(value, float) and math.isnan(value) else value for value in values]
+
+
+def _tested(difference: Difference) -> tuple[object, ...]:
+    seen = "" if difference.detectable is None else difference.detectable
+    return difference.verdict, difference.p_value, difference.adjusted_p, seen
 
 
 def _words(row: FigureRow, result: BenchmarkResult) -> list[str]:
@@ -107,5 +116,5 @@ def _words(row: FigureRow, result: BenchmarkResult) -> list[str]:
     return [
         wording.figure(row.interval),
         wording.points(difference.interval if difference else None),
-        difference.verdict if difference else alone,
+        wording.verdict(difference) if difference else alone,
     ]

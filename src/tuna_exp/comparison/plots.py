@@ -81,7 +81,7 @@ def scores(comparison: Comparison) -> Chart:
     """Mean partial score of each method over all items."""
     data = [span(row.score) | {"method": row.method} for row in comparison.rows_of(ALL)]
     chart = intervals(data, "score, %", y="method:N", order=names_of(comparison))
-    items = wording.held_out(comparison, comparison.rows_of(ALL)[0].items)
+    items = wording.held_out(comparison, comparison.rows_of(ALL)[0])
     caption = f"Mean over {items}, with {wording.level(comparison)} intervals."
     return Chart("Score of each method", caption, sized(chart, 34 + 26 * len(data)), wide=False)
 

@@ -22,8 +22,9 @@ from markupsafe import Markup
 from tuna_exp.comparison import plots, wording
 from tuna_exp.comparison.curves import curves as training_curves
 from tuna_exp.comparison.figures import all_rows, title
+from tuna_exp.comparison.pareto import pareto_charts
 from tuna_exp.comparison.results import Comparison
-from tuna_exp.comparison.table import agreement_rows, trust_rows
+from tuna_exp.comparison.table import agreement_rows, cost_rows, trust_rows
 from tuna_exp.comparison.trust_plots import trust_charts
 from tuna_exp.records import Prediction
 
@@ -87,7 +88,8 @@ def environment(package: str | None = None) -> Environment:
 
 
 def _page(comparison: Comparison, settings: Mapping[str, object]) -> str:
-    charts, curves = plots.charts(comparison), training_curves(comparison)
+    charts = [*plots.charts(comparison), *pareto_charts(comparison)]
+    curves = training_curves(comparison)
     trust = trust_charts(comparison)
     tables = (trust_rows(comparison), agreement_rows(comparison))
     return (
@@ -100,6 +102,7 @@ def _page(comparison: Comparison, settings: Mapping[str, object]) -> str:
             curves=curves,
             trust=trust,
             figures=[(title(comparison, one), all_rows(one)) for one in comparison.benchmarks],
+            cost_tables=cost_rows(comparison),
             trust_tables=[rows for rows in tables if rows],
             specs=script_json([chart.spec for chart in [*charts, *curves, *trust]]),
             bundle=bundle(),

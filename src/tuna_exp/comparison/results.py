@@ -1,26 +1,24 @@
 """What a comparison takes and gives: a dataclass for each, and `compare`, which does the counting.
 
 Left out: where the data comes from (the compare stage reads artifacts) and how it is shown
-(`table`, `plots`, `report`). Several seeds of one method are given as methods of their own.
+(`table`, `plots`, `report`).
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from tuna_exp.comparison.benchmarks import ALL, BenchmarkResult
 from tuna_exp.comparison.between_rankers import Agreement
+from tuna_exp.comparison.costs import Compute, Inference
+from tuna_exp.comparison.pooling import BySeed, differences, pooled_interval
 from tuna_exp.comparison.reliability import Reliability
-from tuna_exp.comparison.statistics import (
-    Bootstrap,
-    Difference,
-    Interval,
-    mean_interval,
-    paired_difference,
-)
+from tuna_exp.comparison.statistics import Bootstrap, Difference, Interval, matched_differences
 from tuna_exp.comparison.verdicts import Verdict
 from tuna_exp.errors import UserError, nearest
 from tuna_exp.records import Prediction
 
+# Within this factor two costs are the same: trainings of one length differ by their texts.
+_NO_MORE = 1.05
 Curve = Mapping[str, float | str | None]
 
 
@@ -45,6 +43,13 @@ class Tokens:
             self.usd + other.usd,
         )
 
+    def shared(self, runs: int) -> "Tokens":
+        """What one of so many runs took on average."""
+        trained, generated, read = (
+            round(tokens / runs) for tokens in (self.trained, self.generated, self.judge_read)
+        )
+        return Tokens(trained, generated, read, self.usd / runs)
+
     @property
     def total(self) -> int:
         """All kinds together, although a generated token costs more time than one read."""
@@ -56,6 +61,9 @@ class MethodResult:
     """One method's predictions on the held-out items and what training, sampling, ranking cost.
 
     `curves` are the rows of its training's metrics.csv: step and any metrics, empty where missing.
+    `compute` is what its stages took, `inference` what answering an item takes. Of a method that
+    was trained with several seeds all are means over them, except `predictions`, which are of the
+    first; `more` holds those of the others by their seed.
     """
 
     method: str
@@ -63,6 +71,20 @@ class MethodResult:
     seconds: float
     tokens: Tokens
     curves: Sequence[Curve] = ()
+    compute: Compute = Compute()
+    inference: Inference | None = None
+    seed: str = ""
+    more: Mapping[str, Sequence[Prediction]] = field(default_factory=dict)
+
+    @property
+    def by_seed(self) -> dict[str, Sequence[Prediction]]:
+        """The predictions of every run; the seed is "" where none had a part in the model."""
+        return {self.seed: self.predictions, **self.more}
+
+    @property
+    def seeds(self) -> int:
+        """How many runs there are."""
+        return 1 + len(self.more)
 
 
 @dataclass(frozen=True)
@@ -104,7 +126,10 @@ class StageCost:
 
 @dataclass(frozen=True)
 class Row:
-    """One method on one split: shares in [0, 1], `difference` None for the baseline itself."""
+    """One method on one split: shares in [0, 1], `difference` None for the baseline itself.
+
+    Over all its `seeds`; `items` is how many one run answered.
+    """
 
     method: str
     split: str
@@ -113,6 +138,7 @@ class Row:
     passed: float
     difference: Difference | None
     response_tokens: float
+    seeds: int = 1
 
 
 @dataclass(frozen=True)
@@ -122,6 +148,16 @@ class FamilyScore:
     method: str
     family: str
     score: Interval
+
+
+@dataclass(frozen=True)
+class Rival:
+    """The best-scoring other method that cost no more in one kind of `cost`, and the difference."""
+
+    method: str
+    cost: str
+    rival: str
+    difference: Difference
 
 
 @dataclass(frozen=True)
@@ -139,6 +175,7 @@ class Comparison:
     families: tuple[FamilyScore, ...]
     baseline: str
     bootstrap: Bootstrap
+    rivals: tuple[Rival, ...] = ()
     trust: tuple[Trust, ...] = ()
     agreements: tuple[Agreement, ...] = ()
     benchmarks: tuple[BenchmarkResult, ...] = ()
@@ -178,7 +215,9 @@ def compare(
     resamples: int,
     seed: int,
 ) -> Comparison:
-    """Score every method with intervals and against `baseline` over the same items.
+    """Score every method with intervals and against `baseline` over the same seeds and items.
+
+    All methods of one split are the comparisons of one table (see `pooling`).
 
     Raises:
         ConfigError: confidence or resamples out of range.
@@ -187,11 +226,11 @@ def compare(
     """
     bootstrap = Bootstrap(confidence, resamples, seed)
     base = _baseline(methods, baseline)
-    rows = [_row(method, base, split, bootstrap) for split in _splits(base) for method in methods]
+    rows = [row for split in _splits(base) for row in _rows(methods, base, split, bootstrap)]
     families = [
-        FamilyScore(method.method, family, _score(chosen, bootstrap))
+        FamilyScore(method.method, family, pooled_interval(runs, bootstrap))
         for method in methods
-        for family, chosen in by_family(method.predictions).items()
+        for family, runs in _families(method).items()
     ]
     return Comparison(
         methods=tuple(methods),
@@ -201,7 +240,39 @@ def compare(
         families=tuple(families),
         baseline=baseline,
         bootstrap=bootstrap,
+        rivals=tuple(rivals(methods, bootstrap)),
     )
+
+
+def rivals(methods: Sequence[MethodResult], bootstrap: Bootstrap) -> Iterator[Rival]:
+    """Yield each method against the best other one that cost no more: what else the budget buys.
+
+    By FLOPs and by dollars, where these are known and anything was spent. The best of several was
+    chosen after seeing the scores, which flatters it: a method that beats it has beaten them all.
+    """
+    for cost in ("FLOPs", "dollars"):
+        spent = {m.method: spent_of(m, cost) for m in methods}
+        if not any(spent.values()):
+            continue
+        for method in methods:
+            own = spent[method.method]
+            others = [
+                m
+                for m in methods
+                if m is not method
+                and own is not None
+                and (theirs := spent[m.method]) is not None
+                and theirs <= own * _NO_MORE
+            ]
+            if others:
+                best = max(others, key=lambda m: _mean([p.score for p in m.predictions]))
+                found = differences({method.method: method.by_seed}, best.by_seed, bootstrap)
+                yield Rival(method.method, cost, best.method, found[method.method])
+
+
+def spent_of(method: MethodResult, cost: str) -> float | None:
+    """Return what a method took of one kind; None where that is unknown."""
+    return method.compute.flops if cost == "FLOPs" else method.tokens.usd
 
 
 def by_family(predictions: Sequence[Prediction]) -> dict[str, list[Prediction]]:
@@ -211,6 +282,12 @@ def by_family(predictions: Sequence[Prediction]) -> dict[str, list[Prediction]]:
         family = prediction.instruction.kind.partition("/")[0] or "no kind"
         groups.setdefault(family, []).append(prediction)
     return dict(sorted(groups.items()))
+
+
+def _families(method: MethodResult) -> dict[str, list[list[Prediction]]]:
+    """Return the runs of each family."""
+    by_run = [by_family(run) for run in method.by_seed.values()]
+    return {family: [run[family] for run in by_run] for family in by_run[0]}
 
 
 def _baseline(methods: Sequence[MethodResult], baseline: str) -> MethodResult:
@@ -234,37 +311,48 @@ def _splits(base: MethodResult) -> list[str]:
     return [ALL, *splits] if len(splits) > 1 else [ALL]
 
 
-def _row(method: MethodResult, base: MethodResult, split: str, bootstrap: Bootstrap) -> Row:
-    chosen, against = _of(method, split), _of(base, split)
+def _rows(
+    methods: Sequence[MethodResult], base: MethodResult, split: str, bootstrap: Bootstrap
+) -> list[Row]:
+    others = {m.method: _of(m, split) for m in methods if m is not base}
+    for name, runs in others.items():
+        _same_items(name, runs, _of(base, split))
+    found = differences(others, _of(base, split), bootstrap) if others else {}
+    return [_row(m, split, found.get(m.method), bootstrap) for m in methods]
+
+
+def _row(
+    method: MethodResult, split: str, difference: Difference | None, bootstrap: Bootstrap
+) -> Row:
+    runs = list(_of(method, split).values())
+    every = [prediction for run in runs for prediction in run]
     return Row(
         method=method.method,
         split=split,
-        items=len(chosen),
-        score=_score(chosen, bootstrap),
-        passed=_mean([float(prediction.passed) for prediction in chosen]),
-        difference=None if method is base else _against(method, chosen, against, bootstrap),
-        response_tokens=_mean([float(prediction.tokens) for prediction in chosen]),
+        items=len(runs[0]),
+        score=pooled_interval(runs, bootstrap),
+        passed=_mean([float(prediction.passed) for prediction in every]),
+        difference=difference,
+        response_tokens=_mean([float(prediction.tokens) for prediction in every]),
+        seeds=len(runs),
     )
 
 
-def _against(
-    method: MethodResult,
-    chosen: Sequence[Prediction],
-    against: Sequence[Prediction],
-    bootstrap: Bootstrap,
-) -> Difference:
-    try:
-        return paired_difference(chosen, against, bootstrap)
-    except UserError as error:
-        raise UserError(f"method '{method.method}': {error}") from error
+def _same_items(name: str, runs: BySeed, base: BySeed) -> None:
+    """Raise UserError where a run of a method answered other items than the baseline."""
+    first = next(iter(base.values()))
+    for predictions in (*runs.values(), *base.values()):
+        try:
+            matched_differences(predictions, first)
+        except UserError as error:
+            raise UserError(f"method '{name}': {error}") from error
 
 
-def _of(method: MethodResult, split: str) -> list[Prediction]:
-    return [p for p in method.predictions if split in (ALL, p.instruction.split)]
-
-
-def _score(predictions: Sequence[Prediction], bootstrap: Bootstrap) -> Interval:
-    return mean_interval([prediction.score for prediction in predictions], (0.0, 1.0), bootstrap)
+def _of(method: MethodResult, split: str) -> dict[str, list[Prediction]]:
+    return {
+        seed: [p for p in run if split in (ALL, p.instruction.split)]
+        for seed, run in method.by_seed.items()
+    }
 
 
 def _mean(values: Sequence[float]) -> float:

@@ -14,9 +14,10 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from tuna_exp.comparison import figures, wording
+from tuna_exp.comparison import efficiency, figures, wording
 from tuna_exp.comparison.benchmarks import ALL, BenchmarkResult
 from tuna_exp.comparison.json_text import json_text
+from tuna_exp.comparison.latex import to_latex
 from tuna_exp.comparison.reliability import Reliability
 from tuna_exp.comparison.results import Comparison, Row
 from tuna_exp.comparison.verdicts import ordinal, tau, worst_slot
@@ -46,12 +47,17 @@ _COLUMNS = (
     "difference_low",
     "difference_high",
     "verdict",
+    "seeds",
+    "p_value",
+    "adjusted_p",
+    "detectable",
     "response_tokens",
     "seconds",
     "trained_tokens",
     "generated_tokens",
     "judge_read_tokens",
     "usd",
+    *efficiency.COLUMNS,
 )
 
 
@@ -68,7 +74,7 @@ def render(comparison: Comparison) -> Group:
     else:
         tables = [_scores(comparison, split) for split in comparison.splits]
         tables += [_figures(comparison, one) for one in figures.shown_apart(comparison)]
-        tables += [_costs(comparison)]
+        tables += [_costs(comparison), *map(_plain, cost_rows(comparison))]
     if comparison.rankings:
         tables.append(_rankings(comparison))
     tables += [_plain(rows) for rows in _narrow(comparison) if rows]
@@ -85,17 +91,18 @@ def _bullet(note: str) -> Table:
 
 
 def write(comparison: Comparison, folder: Path) -> None:
-    """Write comparison.json (everything but predictions and curves), table.md, two CSV files."""
+    """Write comparison.json (everything but predictions and curves), table.md, .tex, two CSVs."""
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "comparison.json").write_text(to_json(comparison), encoding="utf-8")
     (folder / "table.md").write_text(to_markdown(comparison), encoding="utf-8")
+    (folder / "table.tex").write_text(to_latex(comparison), encoding="utf-8")
     (folder / "table.csv").write_text(to_csv(comparison), encoding="utf-8")
     (folder / "figures.csv").write_text(figures.to_csv(comparison), encoding="utf-8")
 
 
 def to_json(comparison: Comparison) -> str:
     """Verdict, rows, families, rankings, trust and stages; null where an interval is unknown."""
-    parts = ("rows", "families", "rankings", "trust", "agreements", "stages")
+    parts = ("rows", "rivals", "families", "rankings", "trust", "agreements", "stages")
     benchmarks = [{**dataclasses.asdict(b), "size": b.size} for b in comparison.benchmarks]
     content: dict[str, object] = {
         "headline": wording.headline(comparison),
@@ -107,6 +114,7 @@ def to_json(comparison: Comparison) -> str:
             part: [dataclasses.asdict(item) for item in getattr(comparison, part)] for part in parts
         },
         "benchmarks": benchmarks,
+        "efficiency": {m.method: efficiency.numbers(m) for m in comparison.methods},
     }
     return json_text(content)
 
@@ -130,9 +138,11 @@ def to_markdown(comparison: Comparison) -> str:
         "items from",
         "method",
         "items",
+        "seeds",
         f"score % [{level}]",
         "passed %",
         f"points against {comparison.baseline} [{level}]",
+        "p (Holm)",
         "verdict",
         "tokens per response",
         "time",
@@ -151,10 +161,19 @@ def to_markdown(comparison: Comparison) -> str:
     own = [f"{figures.title(comparison, one)}\n\n{_markdown(rows_of(one))}" for one in apart]
     mark = [f"{comparison.subset.capitalize()} items.\n"] if comparison.subset else []
     parts = [f"{wording.headline(comparison)}\n", *mark, methods, *own, rankers]
-    parts += [
-        _markdown(rows) for rows in (trust_rows(comparison), agreement_rows(comparison)) if rows
-    ]
+    apart_rows = (*cost_rows(comparison), trust_rows(comparison), agreement_rows(comparison))
+    parts += [_markdown(rows) for rows in apart_rows if rows]
     return "\n".join([*parts, notes])
+
+
+def cost_rows(comparison: Comparison) -> list[list[list[str]]]:
+    """What making and asking models took, and who else the money buys; none where unknown."""
+    made = (
+        efficiency.training_rows(comparison),
+        efficiency.answering_rows(comparison),
+        efficiency.rival_rows(comparison),
+    )
+    return [rows for rows in made if rows]
 
 
 def trust_rows(comparison: Comparison) -> list[list[str]]:
@@ -201,27 +220,39 @@ def flat(comparison: Comparison, row: Row) -> dict[str, object]:
         difference.low if difference else math.nan,
         difference.high if difference else math.nan,
         row.difference.verdict if row.difference else "baseline",
+        row.seeds,
+        row.difference.p_value if row.difference else math.nan,
+        row.difference.adjusted_p if row.difference else math.nan,
+        _detectable(row),
         row.response_tokens,
         result.seconds,
         result.tokens.trained,
         result.tokens.generated,
         result.tokens.judge_read,
         result.tokens.usd,
+        *(math.nan if n is None else n for n in efficiency.numbers(result).values()),
     )
     return dict(zip(_COLUMNS, values, strict=True))
+
+
+def _detectable(row: Row) -> float:
+    known = row.difference.detectable if row.difference else None
+    return math.nan if known is None else known
 
 
 def _scores(comparison: Comparison, split: str) -> Table:
     rows = comparison.rows_of(split)
     items = f"{wording.split_label(split)}, {rows[0].items} held out"
+    seeds = max(row.seeds for row in rows)
+    items += f", {seeds} seeds" if seeds > 1 else ""
     items += f", {comparison.subset}" if comparison.subset else ""
     title = f"Score on {items} (brackets: {wording.level(comparison)} interval)"
     table = _table(
         title, "method", "score %", "passed %", f"points on {comparison.baseline}", "verdict"
     )
     for row in rows:
-        _, name, _, score, passed, difference, verdict = _words(row)
-        styled = Text(verdict, style=_STYLES.get(verdict, ""))
+        _, name, _, _, score, passed, difference, _, verdict = _words(row)
+        styled = Text(verdict.replace(" (", "\n("), style=_STYLES.get(verdict, ""))
         table.add_row(Text(name), score, passed, difference, styled)
     return table
 
@@ -235,7 +266,8 @@ def _titled(title: str, rows: list[list[str]]) -> Table:
     """Rows with their head and a title; a verdict at the end of a row has its colour."""
     table = _table(title, *rows[0])
     for *cells, last in rows[1:]:
-        table.add_row(*map(Text, cells), Text(last, style=_STYLES.get(last, "")))
+        styled = Text(last.replace(" (", "\n("), style=_STYLES.get(last, ""))
+        table.add_row(*map(Text, cells), styled)
     return table
 
 
@@ -290,10 +322,12 @@ def _words(row: Row) -> list[str]:
         wording.split_label(row.split),
         row.method,
         str(row.items),
+        str(row.seeds),
         wording.percents(row.score),
         wording.percent(row.passed),
         wording.points(difference.interval if difference else None),
-        difference.verdict if difference else "baseline",
+        wording.p_value(difference),
+        wording.verdict(difference),
     ]
 
 

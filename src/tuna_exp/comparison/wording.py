@@ -7,8 +7,9 @@ import math
 from collections.abc import Sequence
 
 from tuna_exp.comparison.benchmarks import ALL
+from tuna_exp.comparison.pooling import tasks_of, unit_of, unmatched
 from tuna_exp.comparison.results import Comparison, RankingResult, Row
-from tuna_exp.comparison.statistics import CHANCE, Interval, can_tell
+from tuna_exp.comparison.statistics import CHANCE, Difference, Interval, can_tell
 
 UNKNOWN = "–"
 # Methods that are no answer to "did ranking help": the model before any training of ours.
@@ -45,10 +46,11 @@ def figure(interval: Interval) -> str:
     return f"{interval.value:.2f} [{span}]"
 
 
-def held_out(comparison: Comparison, items: int) -> str:
-    """240 held-out items, with the mark of a subset where they are one."""
+def held_out(comparison: Comparison, row: Row) -> str:
+    """240 held-out items, 3 seeds, with the mark of a subset where they are one."""
+    seeds = f", {row.seeds} seeds" if row.seeds > 1 else ""
     mark = f", {comparison.subset}" if comparison.subset else ""
-    return f"{items} held-out items{mark}"
+    return f"{row.items} held-out items{seeds}{mark}"
 
 
 def points(interval: Interval | None) -> str:
@@ -58,6 +60,27 @@ def points(interval: Interval | None) -> str:
     low, high = 100 * interval.low, 100 * interval.high
     span = f"{low:+.1f}, {high:+.1f}" if interval.known else UNKNOWN
     return f"{100 * interval.value:+.1f} [{span}]"
+
+
+def verdict(difference: Difference | None) -> str:
+    """better, worse, or not told apart with the points that would have been: (4.1 would be)."""
+    if difference is None:
+        return "baseline"
+    if difference.detectable is None or math.isnan(difference.detectable):
+        return difference.verdict
+    return f"{difference.verdict} ({100 * difference.detectable:.1f} would be)"
+
+
+def p_value(difference: Difference | None) -> str:
+    """0.032, or <0.001; corrected for all comparisons of the table."""
+    if difference is None or math.isnan(difference.adjusted_p):
+        return UNKNOWN
+    return "<0.001" if difference.adjusted_p < 0.001 else f"{difference.adjusted_p:.3f}"
+
+
+def runs(row: Row) -> str:
+    """280 items, 3 seeds."""
+    return f"{row.items} items" + (f", {row.seeds} seeds" if row.seeds > 1 else "")
 
 
 def duration(seconds: float) -> str:
@@ -135,6 +158,7 @@ def notes(comparison: Comparison) -> list[str]:
     told = [_resolution(comparison), _unseen_kinds(comparison), _lengths(comparison)]
     told += _benchmarks(comparison)
     told.append(_cause(comparison))
+    told += _unpaired(comparison)
     told += [_ranker(comparison, ranking) for ranking in comparison.rankings]
     told += [
         f'"{trust.name}": {verdict.text}'
@@ -184,7 +208,7 @@ def _size(comparison: Comparison, row: Row) -> str:
     return (
         f"{row.method} scores {size if interval.value else 'level with'} {comparison.baseline} "
         f"({level(comparison)} interval {100 * interval.low:+.1f} to {100 * interval.high:+.1f}, "
-        f"{held_out(comparison, row.items)})"
+        f"{held_out(comparison, row)})"
     )
 
 
@@ -194,15 +218,16 @@ def level(comparison: Comparison) -> str:
 
 
 def _resolution(comparison: Comparison) -> str:
-    known = [row.difference.interval for row in ranked_rows(comparison, ALL) if row.difference]
-    halves = [(interval.high - interval.low) / 2 for interval in known if interval.known]
-    if not halves:
+    rows = ranked_rows(comparison, ALL)
+    unseen = [row.difference.detectable for row in rows if row.difference]
+    known = [d for d in unseen if d is not None and not math.isnan(d)]
+    if not known:
         return ""
-    points = max(round(100 * max(halves)), 1)
+    points = max(round(100 * max(known)), 1)
     return (
-        f"With {known[0].items} items a difference below about {points} "
-        f"point{'s' * (points > 1)} "
-        'cannot be seen; "not told apart" does not mean equal.'
+        f"With {held_out(comparison, rows[0])} a true difference of {points} "
+        f"point{'s' * (points > 1)} is found four times in five, a smaller one less often; "
+        '"not told apart" does not mean equal.'
     )
 
 
@@ -237,6 +262,29 @@ def _lengths(comparison: Comparison) -> str:
     )
 
 
+def _unpaired(comparison: Comparison) -> list[str]:
+    """What of a method's seeds has no counterpart in the baseline."""
+    base = comparison.result_of(comparison.baseline).by_seed
+    told = []
+    for method in comparison.methods:
+        left = unmatched(method.by_seed, base)
+        if left:
+            told.append(
+                f"{comparison.baseline} has no run with seed {', '.join(left)}: the difference of "
+                f"{method.method} leaves it out."
+            )
+        elif (
+            not method.by_seed.keys() & base.keys()
+            and base.keys() != {""}
+            and "" not in (method.by_seed)
+        ):
+            told.append(
+                f"{method.method} and {comparison.baseline} have no seed in common: their "
+                "difference pairs items alone."
+            )
+    return told
+
+
 def _cause(comparison: Comparison) -> str:
     if not _with_verdict(ranked_rows(comparison, ALL), "better"):
         return ""
@@ -261,11 +309,18 @@ def _ranker(comparison: Comparison, ranking: RankingResult) -> str:
 
 
 def _limits(comparison: Comparison) -> str:
+    first = comparison.methods[0].predictions
+    by_task = unit_of(first, comparison.bootstrap.confidence) == "task"
+    what = f"kinds of item ({len(tasks_of(first))} here) and items" if by_task else "items"
     if len(comparison.methods) == 1:
-        return "Intervals tell what other items of the same sort might show."
-    compared = len(ranked_rows(comparison, ALL))
-    each = f"; they are not corrected for there being {compared} of them" if compared > 1 else ""
+        return f"Intervals tell what other {what} of the same sort might show."
+    rows = [row for row in comparison.rows_of(ALL) if row.difference]
+    seeds = max((row.seeds for row in comparison.rows_of(ALL)), default=1)
+    several = f"other training seeds, {what}" if seeds > 1 else what
+    once = "" if seeds > 1 else ", not what another training seed might: each was trained once"
+    family = f", corrected for the {len(rows)} of a table (Holm)" if len(rows) > 1 else ""
     return (
-        "Intervals tell what other items of the same sort might show, not what another training "
-        f"seed might: each method was trained once{each}."
+        f"Intervals tell what other {several} of the same sort might show{once}. Verdicts rest on "
+        f"a permutation test{' and the bootstrap' if seeds > 1 else ''} at "
+        f"{100 * (1 - comparison.bootstrap.confidence):g} %{family}."
     )

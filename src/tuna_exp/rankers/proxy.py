@@ -36,6 +36,7 @@ class ProxyTraining:
     schedule: Any
     trainer: Any
     checkpoint_minutes: float
+    checkpoint_steps: int | None
 
     def digest(self) -> dict[str, object]:
         """Return what decides the result, besides its data and base model."""

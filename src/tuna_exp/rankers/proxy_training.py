@@ -8,7 +8,6 @@ look better than it is.
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
 from functools import partial
 from random import Random
 from typing import Any
@@ -22,6 +21,7 @@ from torch.utils.data import Dataset
 
 from tuna_exp.batching.order import ResumableLoader
 from tuna_exp.comparison.statistics import count_pairs
+from tuna_exp.efficiency.flops import ModelShape, Work, training
 from tuna_exp.errors import DataError
 from tuna_exp.losses.formulas import advantage, mean_over_pairs
 from tuna_exp.models.classifier import Encoded, Reader, logits
@@ -30,8 +30,9 @@ from tuna_exp.objectives.base import Trainable
 from tuna_exp.plan import Workspace
 from tuna_exp.rankers.proxy import Proxy
 from tuna_exp.records import RankedExample, read_records
+from tuna_exp.stages.checkpoints import Checkpoints, ending_told, last_good
 from tuna_exp.stages.rank import RANKING
-from tuna_exp.stages.train import CHECKPOINT, KeepWholeSteps, ShowProgress
+from tuna_exp.stages.train import CHECKPOINT, ShowProgress
 
 HELD_OUT = 0.2  # share of the labelled sets
 
@@ -143,9 +144,19 @@ def train_proxy(proxy: Proxy, work: Workspace) -> None:
         trained_sets=len(taught),
         too_long=sum(len(e.responses) for e in examples) - sum(len(s.ranks) for s in sets),
         trained_tokens=sum(read) * proxy.training.epochs,
+        flops=flops_of(proxy, read),
         held_out_sets=len(held_out),
         **agreement(reader, held_out, proxy.batch_size),
     )
+
+
+def flops_of(proxy: Proxy, lengths: Sequence[int]) -> float | None:
+    """Return the operations of training on texts of such lengths; None for a base unlike others."""
+    shape = ModelShape.of_folder(proxy.base.resolve())
+    if shape is None:
+        return None
+    works = [Work(n, n * (n + 1) / 2) for n in lengths]
+    return proxy.training.epochs * training(shape, works, 1.0)
 
 
 def read_set(reader: Reader, example: RankedExample) -> ReadSet:
@@ -161,23 +172,19 @@ def fit(proxy: Proxy, reader: Reader, sets: Sequence[ReadSet], work: Workspace) 
     make_optimizer = partial(training.optimizer, lr=training.learning_rate)
     module = ProxyModule(reader.model, make_optimizer, training.schedule)
     loader = ResumableLoader(ProxyBatches(sets, reader, training.sets, training.epochs, proxy.seed))
-    every = timedelta(minutes=training.checkpoint_minutes)
-    keeper = KeepWholeSteps(
-        work.scratch, filename="last", train_time_interval=every, enable_version_counter=False
+    keeper = Checkpoints(
+        work.scratch / "checkpoints", training.checkpoint_minutes, training.checkpoint_steps
     )
     trainer: Trainer = training.trainer(
         callbacks=[keeper, ShowProgress(work.bar)],
         logger=CSVLogger(work.folder / "logs", name="proxy"),
         default_root_dir=str(work.folder),
+        enable_checkpointing=False,  # of Lightning's own accord
     )
     module.total_steps = len(loader) // trainer.accumulate_grad_batches
-    last = work.scratch / "last.ckpt"
     module.train()
-    try:
-        trainer.fit(module, loader, ckpt_path=last if last.exists() else None)
-    except SystemExit as stopped:
-        # Lightning answers Ctrl-C with an exit and not a word; who called us has words for it.
-        raise KeyboardInterrupt from stopped
+    with ending_told(keeper):
+        trainer.fit(module, loader, ckpt_path=last_good(keeper.folder))
     module.eval()
 
 

@@ -13,6 +13,7 @@ from rich.console import Console
 from tuna_exp.comparison import results, table
 from tuna_exp.comparison.benchmarks import Answered, BenchmarkResult, benchmark_result
 from tuna_exp.comparison.between_rankers import Agreement, agreements
+from tuna_exp.comparison.costs import compute_of, inference_of, mean_of
 from tuna_exp.comparison.ranking_quality import assess
 from tuna_exp.comparison.reliability import measure
 from tuna_exp.comparison.report import write_report
@@ -37,6 +38,7 @@ from tuna_exp.stages.rank import RANKING
 TABLE = "table.ansi"
 TABLE_WIDTH = 80
 TRAINING_STAGES = ("train", "tokenise", "sample", "rank", "proxy")
+MAKING_STAGES = (*TRAINING_STAGES, "mix")
 
 
 @dataclass(frozen=True)
@@ -57,6 +59,11 @@ class Settings:
     def bootstrap(self) -> Bootstrap:
         """How every interval is made."""
         return Bootstrap(self.confidence, self.resamples, self.seed)
+
+
+def noted(manifest: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what a stage noted with what was metered; artifacts of before have no meters."""
+    return {**manifest["facts"], **manifest.get("meters", {})}
 
 
 class Inputs:
@@ -81,6 +88,11 @@ class Inputs:
         made = self.manifests[figures]["inputs"]["predictions"]
         return f"{made['stage']}-{made['digest'][:16]}"
 
+    def training_facts(self, name: str) -> list[dict[str, Any]]:
+        """Return what the stages noted that a model was made by."""
+        made = (self.manifests[ancestor] for ancestor in self.ancestors(name))
+        return [noted(one) for one in made if one["stage"] in MAKING_STAGES]
+
     def cost(self, name: str) -> tuple[float, Tokens]:
         """Return seconds and tokens that making this artifact took, its ancestors included."""
         parts = [
@@ -92,7 +104,7 @@ class Inputs:
 
 
 def compare(
-    methods: Mapping[str, Mapping[str, str]],
+    methods: Mapping[str, Mapping[str, Mapping[str, str]]],
     benchmarks: Sequence[str],
     settings: Settings,
     overlaps: Sequence[Contamination],
@@ -100,7 +112,7 @@ def compare(
 ) -> None:
     """Write table, JSON and HTML report.
 
-    `methods` names, by method and benchmark, the figures among the inputs; the first of
+    `methods` names, by method, benchmark and seed, the figures among the inputs; the first of
     `benchmarks` is that which methods are compared by. `overlaps` are told with the benchmarks.
     """
     inputs = Inputs(work.inputs)
@@ -115,7 +127,7 @@ def compare(
     first = scored[0]
     kept = [method for method in methods if method in first.methods]
     comparison = results.compare(
-        [method_result(inputs, m, inputs.made_from(methods[m][first.name])) for m in kept],
+        [method_result(inputs, method, methods[method][first.name]) for method in kept],
         rankings(inputs, bootstrap),
         [stage_cost(manifest) for manifest in inputs.manifests.values()],
         settings.baseline,
@@ -142,20 +154,25 @@ def compare(
 
 
 def benchmark_of(
-    inputs: Inputs, name: str, methods: Mapping[str, Mapping[str, str]], settings: Settings
+    inputs: Inputs,
+    name: str,
+    methods: Mapping[str, Mapping[str, Mapping[str, str]]],
+    settings: Settings,
 ) -> BenchmarkResult:
     """Put the figures of the methods that have some on a benchmark side by side."""
-    answered = {
-        m: answered_by(inputs, m, made[name]) for m, made in methods.items() if name in made
-    }
-    missing = [method for method in methods if method not in answered]
-    found = benchmark_result(name, [*answered.values()], settings.baseline, settings.bootstrap)
+    answered = [
+        answered_by(inputs, method, seed, figures)
+        for method, made in methods.items()
+        for seed, figures in made.get(name, {}).items()
+    ]
+    missing = [method for method, made in methods.items() if name not in made]
+    found = benchmark_result(name, answered, settings.baseline, settings.bootstrap)
     told = [f"{m} has no evaluation on {name}." for m in missing if m != settings.baseline]
     return replace(found, remarks=(*found.remarks, *told))
 
 
-def answered_by(inputs: Inputs, method: str, figures: str) -> Answered:
-    """Read a method's answers to a benchmark, and the figures over them."""
+def answered_by(inputs: Inputs, method: str, seed: str, figures: str) -> Answered:
+    """Read a run's answers to a benchmark, and the figures over them."""
     evaluation = inputs.made_from(figures)
     made, facts = inputs.manifests[figures]["settings"], inputs.manifests[evaluation]["facts"]
     return Answered(
@@ -165,6 +182,7 @@ def answered_by(inputs: Inputs, method: str, figures: str) -> Answered:
         settings=made["benchmark"],
         of=facts["of"],
         at=Bootstrap(**made["bootstrap"]),
+        seed=seed,
     )
 
 
@@ -175,13 +193,29 @@ def write_table(comparison: Comparison, path: Path) -> None:
     path.write_text(console.export_text(styles=True), encoding="utf-8")
 
 
-def method_result(inputs: Inputs, method: str, name: str) -> MethodResult:
-    """Read one method: its predictions, what it cost and the curve of its last training."""
-    seconds, tokens = inputs.cost(name)
-    trained = [n for n in inputs.ancestors(name) if inputs.manifests[n]["stage"] == "train"]
+def method_result(inputs: Inputs, method: str, figures: Mapping[str, str]) -> MethodResult:
+    """Read one method: its runs' predictions, what one run cost, the curve of the first's training.
+
+    `figures` names those of each seed.
+    """
+    names = {seed: inputs.made_from(name) for seed, name in figures.items()}
+    costs = [inputs.cost(name) for name in names.values()]
+    (seed, first), *_ = names.items()
+    trained = [n for n in inputs.ancestors(first) if inputs.manifests[n]["stage"] == "train"]
     curves = read_curve(inputs.folders[trained[-1]]) if trained else []
-    predictions = list(read_records(inputs.folders[name] / PREDICTIONS, Prediction))
-    return MethodResult(method, predictions, seconds, tokens, curves)
+    runs = {
+        seed: list(read_records(inputs.folders[name] / PREDICTIONS, Prediction))
+        for seed, name in names.items()
+    }
+    seconds = sum(cost for cost, _ in costs) / len(costs)
+    tokens = sum((spent for _, spent in costs), Tokens()).shared(len(costs))
+    compute = mean_of([compute_of(inputs.training_facts(name)) for name in names.values()])
+    answering = inputs.manifests[first]
+    inference = inference_of(noted(answering), answering["wall_seconds"])
+    predictions = runs.pop(seed)
+    return MethodResult(
+        method, predictions, seconds, tokens, curves, compute, inference, seed, runs
+    )
 
 
 def rankings(inputs: Inputs, bootstrap: Bootstrap) -> list[RankingResult]:

@@ -12,6 +12,7 @@ from typing import Any
 
 from tuna_exp.comparison.json_text import json_text
 from tuna_exp.comparison.statistics import Bootstrap, Interval
+from tuna_exp.efficiency.flops import answering, responses
 from tuna_exp.evaluation.base import Benchmark, Figure
 from tuna_exp.evaluation.subset import whole_size
 from tuna_exp.llms.base import LLM
@@ -42,6 +43,7 @@ def evaluate(llm: LLM, benchmark: Benchmark, work: Workspace) -> None:
     journal = Journal(work.scratch / PREDICTIONS, [Prediction])
     size = llm.together(benchmark.batch_size)
     answered = journal.complete(ordered, size, answer_batch, work.bar, "items")
+    lengths = {item.id: opened.prompt_length(item, room) for item in items}
     opened.close()
     by_id = {prediction.instruction.id: prediction for prediction in answered}
     predictions = [by_id[item.id] for item in items]
@@ -53,6 +55,10 @@ def evaluate(llm: LLM, benchmark: Benchmark, work: Workspace) -> None:
         mean_score=sum(p.score for p in predictions) / len(predictions),
         generated_tokens=sum(p.tokens for p in predictions),
         at_max_tokens=sum(p.tokens >= room for p in predictions),
+        flops=answering(
+            llm,
+            [responses(lengths[p.instruction.id], [p.tokens], shared=True) for p in predictions],
+        ),
     )
 
 

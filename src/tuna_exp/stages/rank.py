@@ -8,9 +8,13 @@ from tuna_exp.comparison.json_text import json_text
 from tuna_exp.comparison.reliability import Reliability, measure
 from tuna_exp.comparison.statistics import Bootstrap
 from tuna_exp.comparison.verdicts import verdicts, worst_slot
+from tuna_exp.efficiency.flops import Work, answering
 from tuna_exp.errors import DataError, RefusalError
 from tuna_exp.plan import Workspace
 from tuna_exp.rankers.base import Outcome, Ranker, Refusal
+from tuna_exp.rankers.probabilistic import ProbabilisticRanker
+from tuna_exp.rankers.random import RandomRanker
+from tuna_exp.rankers.verifier import VerifierRanker
 from tuna_exp.records import (
     Candidate,
     CandidateSet,
@@ -19,6 +23,7 @@ from tuna_exp.records import (
     read_records,
     write_records,
 )
+from tuna_exp.services.billing import judges
 from tuna_exp.stages.journal import Journal
 from tuna_exp.stages.sample import CANDIDATES
 from tuna_exp.store import Artifact
@@ -28,6 +33,7 @@ REFUSALS = "refusals.jsonl"
 RELIABILITY = "reliability.json"
 # Of the artifact's own report. It is the same whatever a comparison is set to, which measures anew:
 # the settings of a comparison do not decide a ranking.
+_WITHOUT_MODEL = (ProbabilisticRanker, RandomRanker, VerifierRanker)
 BOOTSTRAP = Bootstrap(confidence=0.95, resamples=999, seed=0)
 
 
@@ -53,12 +59,48 @@ def rank(ranker: Ranker, limit: int | None, work: Workspace) -> None:
         for outcome in outcomes
         if isinstance(outcome, RankedExample)
     ]
-    write(work, ranked, [outcome for outcome in outcomes if isinstance(outcome, Refusal)])
+    refused = [outcome for outcome in outcomes if isinstance(outcome, Refusal)]
+    write(work, ranked, refused)
+    work.note(flops=flops_of(ranker, [*ranked, *refused]))
+
+
+def flops_of(ranker: Ranker, outcomes: Sequence[Outcome]) -> float | None:
+    """Return the operations of a ranking: 0 where nobody was asked and no model reads.
+
+    None where the judges are services, are several, or where a classifier reads.
+    """
+    asked = [judge for _, judge in judges(ranker)]
+    members = [*getattr(ranker, "members", {}).values()] or [ranker]
+    if not asked:
+        return 0.0 if all(type(m) in _WITHOUT_MODEL for m in members) else None
+    return answering(asked[0], map(_read_by_judge, outcomes)) if len(asked) == 1 else None
+
+
+def _read_by_judge(outcome: Outcome) -> Work:
+    """Return what a judge read and wrote about one set, in questions of equal length."""
+    usage, questions = outcome.usage, max(len(outcome.judgements), 1)
+    tokens = usage.read + usage.generated
+    return Work(tokens, tokens**2 / (2 * questions), usage.generated)
 
 
 def take_over(published: Sequence[RankedExample], work: Workspace) -> None:
     """Write a ranking that was published with its dataset."""
     write(work, published, [])
+    work.note(flops=0)
+
+
+def mix(work: Workspace) -> None:
+    """Write the sets of all input rankings to one `ranking.jsonl`, in the order of their names."""
+    folders = [work.inputs[name] for name in sorted(work.inputs)]
+    work.bar.start(len(folders), "rankings")
+    sets = 0
+    with (work.folder / RANKING).open("w", encoding="utf-8") as mixed:
+        for folder in folders:
+            for line in (folder / RANKING).open(encoding="utf-8"):
+                mixed.write(line)
+                sets += 1
+            work.bar.advance()
+    work.note(sets=sets, flops=0)
 
 
 def with_writers(example: RankedExample, candidates: CandidateSet) -> RankedExample:

@@ -11,6 +11,7 @@ from tuna_exp.comparison.statistics import (
     kendall_tau_b,
     pair_agreement,
 )
+from tuna_exp.efficiency.flops import Work, answering, responses
 from tuna_exp.llms.base import LLM, OpenLLM, Sampling
 from tuna_exp.llms.diversity import Diversity, similarity
 from tuna_exp.plan import Workspace
@@ -55,11 +56,22 @@ def sample(drawing: Drawing, instructions: Sequence[Instruction], work: Workspac
     journal = Journal(work.scratch / CANDIDATES, [CandidateSet])
     size = llm.together(sampling.batch_size)
     drawn = journal.complete(ordered, size, draw_batch, work.bar, "prompts")
+    lengths = {i.id: opened.prompt_length(i, room) for i in instructions}
     opened.close()
     if drawing.scorer is not None:
         drawn = scored(drawing.scorer.open(), drawn, sampling.batch_size, work)
     by_id = {candidates.instruction.id: candidates for candidates in drawn}
-    write(work, [by_id[instruction.id] for instruction in instructions])
+    sets = [by_id[instruction.id] for instruction in instructions]
+    write(work, sets)
+    works = [work_of(lengths[s.instruction.id], s) for s in sets]
+    work.note(flops=answering(llm, works) if drawing.scorer is None else None)
+
+
+def work_of(prompt: int, candidates: CandidateSet) -> Work:
+    """Return what drawing a set took; of draws that were thrown away only the tokens are known."""
+    lost = candidates.discarded_tokens
+    kept = [candidate.tokens for candidate in candidates.candidates]
+    return responses(prompt, kept, shared=True) + Work(lost, lost * prompt, lost)
 
 
 def scored(

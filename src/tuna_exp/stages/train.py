@@ -3,7 +3,6 @@
 import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from datetime import timedelta
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -11,7 +10,6 @@ from typing import Any
 import torch
 from lightning import Callback, LightningModule, Trainer, seed_everything
 from lightning.fabric.utilities import move_data_to_device
-from lightning.pytorch.callbacks import ModelCheckpoint
 from lightning.pytorch.loggers import Logger
 from transformers import PreTrainedModel
 
@@ -27,6 +25,9 @@ from tuna_exp.batching.order import (
 from tuna_exp.batching.split import Size, filled
 from tuna_exp.batching.tokenise import Batching
 from tuna_exp.batching.tokens import Tokens
+from tuna_exp.efficiency.flops import ModelShape, Work, forward, responses
+from tuna_exp.efficiency.flops import training as training_flops
+from tuna_exp.errors import DataError
 from tuna_exp.losses.callbacks import RankingLoss
 from tuna_exp.losses.likelihood import summed_logps, token_logps
 from tuna_exp.models.export import export
@@ -34,6 +35,9 @@ from tuna_exp.models.student import Student
 from tuna_exp.objectives.base import Objective
 from tuna_exp.plan import Workspace
 from tuna_exp.progress import Bar
+from tuna_exp.rails.callback import GuardRails, Watch
+from tuna_exp.rails.memory import Footprint, advice, is_out_of_memory
+from tuna_exp.stages.checkpoints import Checkpoints, ending_told, last_good
 from tuna_exp.stages.tokenise import TOKENS
 
 CHECKPOINT = "checkpoint"
@@ -45,8 +49,8 @@ log = logging.getLogger(__name__)
 class Training:
     """One training run. `objective(model=...)` and `trainer(...)` make the parts for a model.
 
-    `loggers` is called with a folder and a run's name; `checkpoint_minutes` is wall time between
-    checkpoints that a killed run continues from.
+    `loggers` is called with a folder and a run's name; `checkpoint_minutes` is wall time, and
+    `checkpoint_steps` optimizer steps, between checkpoints that a killed run continues from.
     """
 
     objective: Callable[..., Objective]
@@ -57,6 +61,8 @@ class Training:
     epochs: int
     seed: int
     checkpoint_minutes: float
+    checkpoint_steps: int | None
+    guard_rails: GuardRails
     ranking_loss: RankingLoss | None = None
 
 
@@ -80,12 +86,14 @@ def _train(training: Training, student: Student, start: Path, work: Workspace) -
         examples.reference_logps = reference_logps(model, examples, layout, budget)
     module = training.objective(model=student.adapted(model))
     student.compiled(model)
-    _fit(training, module, examples, layout, work)
+    watch = watch_over(training.guard_rails, examples, student.encoder(start).end_id, work)
+    _fit(training, module, examples, layout, watch, work)
     # The module's model and not `model`: adapters were put into that one in place.
     module.model.set_attn_implementation(student.attn_implementation)
     export(module.model, student.tokenizer(start), work.folder / CHECKPOINT)
     tokens = sum(example.tokens for example in examples) * training.epochs
-    work.note(layout=layout, trained_tokens=tokens)
+    flops = flops_of(training, module, examples, layout, start)
+    work.note(layout=layout, trained_tokens=tokens, flops=flops)
 
 
 def _fit(
@@ -93,16 +101,17 @@ def _fit(
     module: Objective,
     examples: Tokens,
     layout: str,
+    watch: Watch,
     work: Workspace,
 ) -> None:
     """Run the trainer, from the last checkpoint of a killed attempt if there is one."""
-    every = timedelta(minutes=training.checkpoint_minutes)
-    keeper = KeepWholeSteps(
-        work.scratch, filename="last", train_time_interval=every, enable_version_counter=False
+    keeper = Checkpoints(
+        work.scratch / "checkpoints", training.checkpoint_minutes, training.checkpoint_steps
     )
     name = f"{module.__class__.__name__}-{work.folder.name.partition('.')[0]}"
     trainer = training.trainer(
-        callbacks=[*training.callbacks, keeper, ShowProgress(work.bar)],
+        callbacks=[*training.callbacks, watch, keeper, ShowProgress(work.bar)],
+        enable_checkpointing=False,  # of Lightning's own accord
         logger=[make(save_dir=str(work.folder / "logs"), name=name) for make in training.loggers],
         default_root_dir=str(work.folder),
     )
@@ -112,16 +121,47 @@ def _fit(
     loader = ResumableLoader(batches, training.batching.workers)
     trainer.accumulate_grad_batches = order.accumulate
     module.total_steps = len(loader) // order.accumulate
-    last = work.scratch / "last.ckpt"
     module.train()
     try:
-        trainer.fit(module, loader, ckpt_path=last if last.exists() else None)
-    except SystemExit as stopped:
-        # Lightning answers Ctrl-C with an exit and not a word; who called us has words for it.
-        raise KeyboardInterrupt from stopped
+        with ending_told(keeper):
+            trainer.fit(module, loader, ckpt_path=last_good(keeper.folder))
+    except (RuntimeError, MemoryError) as error:
+        if not is_out_of_memory(error):
+            raise
+        longest = max(size.positions for size in sizes)
+        positions = training.batching.micro_batch_positions
+        told = advice(positions, longest, Footprint.of(module))
+        raise DataError(f"out of memory in step {trainer.global_step + 1}: {told}.") from error
     module.eval()
     tell_waiting(loader)
     work.note(waiting_for_data=round(loader.waiting_share, 5))
+
+
+def flops_of(
+    training: Training, module: Objective, examples: Tokens, layout: str, start: Path
+) -> float | None:
+    """Return the operations of a training, those of the reference model included."""
+    shape = ModelShape.of_folder(start)
+    if shape is None:
+        return None
+    shared = layout == "shared_prompt"
+    works = [responses(len(e.prompt), list(map(len, e.responses)), shared) for e in examples]
+    sizes = [(w.numel(), w.requires_grad) for w in module.model.parameters()]
+    trained = sum(n for n, learns in sizes if learns) / sum(n for n, _ in sizes)
+    once = forward(shape, sum(works, Work())) if examples.reference_logps is not None else 0.0
+    return once + training.epochs * training_flops(shape, works, trained)
+
+
+def watch_over(rails: GuardRails, examples: Tokens, end: int, work: Workspace) -> Watch:
+    """Return the watch over a training; what it tells is kept among the artifact's facts."""
+    prompts = [example.prompt for example in islice(iter(examples), rails.probe.prompts)]
+    told: list[str] = []
+
+    def tell(words: str) -> None:
+        told.append(words)
+        work.note(alerts=told)
+
+    return Watch(rails, prompts, end, tell)
 
 
 def tell_waiting(loader: ResumableLoader) -> None:
@@ -172,22 +212,6 @@ def reference_logps(
             i: tuple(islice(logps, len(e.responses))) for i, e in zip(part, some, strict=True)
         }
     return [found[i] for i in range(len(sizes))]
-
-
-class KeepWholeSteps(ModelCheckpoint):
-    """Saves between optimizer steps only: a checkpoint has no gradients of a step half done."""
-
-    def on_train_batch_end(
-        self,
-        trainer: Trainer,
-        pl_module: LightningModule,
-        outputs: Any,
-        batch: Any,
-        batch_idx: int,
-    ) -> None:
-        """Save where it is time to and the step is complete."""
-        if (batch_idx + 1) % trainer.accumulate_grad_batches == 0:
-            super().on_train_batch_end(trainer, pl_module, outputs, batch, batch_idx)
 
 
 class ShowProgress(Callback):

@@ -6,11 +6,12 @@ Raised when a stage's code changes what it writes: older artifacts are then not 
 VERSIONS = {
     "sample": 3,
     "rank": 4,
+    "mix": 1,
     "tokenise": 1,
     "train": 2,
     "proxy": 1,
     "evaluate": 2,
     "judge": 1,
     "figures": 1,
-    "compare": 5,
+    "compare": 7,
 }

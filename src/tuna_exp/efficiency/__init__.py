@@ -1,0 +1,1 @@
+"""What a stage takes besides time and tokens: arithmetic, memory and energy."""
