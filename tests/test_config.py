@@ -37,6 +37,7 @@ GIVEN = {
     "evaluation=ambiguity": ["evaluation.ambiguity.path=nowhere.jsonl"],
     "evaluation=readings": ["evaluation.readings.path=nowhere.jsonl"],
     "evaluation=ifeval": ["evaluation.ifeval.path=nowhere.jsonl"],
+    "evaluation=lm_eval": ["evaluation.lm_eval.tasks=[nothing]"],
     "evaluation=open_ended": ["evaluation.open_ended.path=nowhere.jsonl"],
     "evaluation=vicuna": [
         "evaluation.vicuna.path=nowhere.jsonl",

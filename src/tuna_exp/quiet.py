@@ -15,7 +15,16 @@ _ENVIRONMENT = {
     "TQDM_DISABLE": "1",
     "WANDB_SILENT": "true",
 }
-_CHATTY = ("lightning", "transformers", "wandb", "torch", "absl", "datasets", "huggingface_hub")
+_CHATTY = (
+    "lightning",
+    "transformers",
+    "wandb",
+    "torch",
+    "absl",
+    "datasets",
+    "huggingface_hub",
+    "lm_eval",
+)
 
 
 class Screen(logging.Handler):

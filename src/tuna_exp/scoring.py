@@ -14,6 +14,7 @@ from tuna_exp.comparison.statistics import Bootstrap
 from tuna_exp.errors import ConfigError
 from tuna_exp.evaluation.base import Benchmark
 from tuna_exp.evaluation.contamination import Contamination
+from tuna_exp.evaluation.lm_eval.benchmark import LmEvalBenchmark
 from tuna_exp.evaluation.open_ended.judging import AnswerJudge
 from tuna_exp.llms.base import LLM
 from tuna_exp.models.student import Student
@@ -21,6 +22,7 @@ from tuna_exp.plan import Step, Workspace, in_order
 from tuna_exp.services import billing
 from tuna_exp.stages.compare import Settings, compare
 from tuna_exp.stages.evaluate import STOP, evaluate, measure
+from tuna_exp.stages.harness import bill, evaluate_by_harness, measure_by_harness
 from tuna_exp.stages.judge import OURS, judge, measure_judged, require_verdicts
 from tuna_exp.stages.train import CHECKPOINT
 from tuna_exp.stages.versions import VERSIONS
@@ -36,7 +38,7 @@ class Subject:
     """A model to be scored. `settings` and `inputs` decide what it is, `label` is for people.
 
     `open` gives the model, from the inputs' folders; `known` is the model where nothing has to be
-    built first, and what it costs can be told.
+    built first, and what it costs can be told. `like` is one that can be asked the same.
     """
 
     label: str
@@ -44,6 +46,7 @@ class Subject:
     inputs: Mapping[str, Step]
     open: Callable[[Mapping[str, Path]], LLM]
     known: LLM | None
+    like: LLM
 
 
 def trained(student: Student, model: Step) -> Subject:
@@ -56,12 +59,12 @@ def trained(student: Student, model: Step) -> Subject:
     def opened(inputs: Mapping[str, Path]) -> LLM:
         return student.llm(inputs["model"] / CHECKPOINT)
 
-    return Subject(label, student.prompting(), {"model": model}, opened, None)
+    return Subject(label, student.prompting(), {"model": model}, opened, None, student.llm())
 
 
 def untrained(label: str, llm: LLM) -> Subject:
     """Return a model that is there already: the base model, a teacher, a service."""
-    return Subject(label, llm.digest(), {}, lambda _: llm, llm)
+    return Subject(label, llm.digest(), {}, lambda _: llm, llm, llm)
 
 
 def check_benchmarks(benchmarks: Mapping[str, Benchmark]) -> None:
@@ -95,10 +98,17 @@ def scores(
             answered = judged(answered, benchmark, judging, max_refused)
         settings = {"benchmark": benchmark.digest(), "bootstrap": asdict(bootstrap)}
         label = f"figures of {answered.label.partition(' ')[2]}"
-        run = partial(measure_judged if judging else partial(measure, benchmark), bootstrap)
+        run = partial(_measuring(benchmark), bootstrap)
         made, effort = {"predictions": answered}, float(len(benchmark.items()))
         found[name] = Step("figures", label, VERSIONS["figures"], settings, made, run, effort)
     return found
+
+
+def _measuring(benchmark: Benchmark) -> Callable[[Bootstrap, Workspace], None]:
+    harness = harness_of(benchmark)
+    if harness is not None:
+        return partial(measure_by_harness, harness)
+    return measure_judged if getattr(benchmark, "judged_by", None) else partial(measure, benchmark)
 
 
 def judged(answered: Step, benchmark: Benchmark, judging: AnswerJudge, max_refused: float) -> Step:
@@ -128,8 +138,20 @@ def answer(subject: Subject, name: str, benchmark: Benchmark) -> Step:
         "llm": subject.settings,
     }
 
+    harness = harness_of(benchmark)
+
     def run(work: Workspace) -> None:
-        evaluate(subject.open(work.inputs), benchmark, work)
+        llm = subject.open(work.inputs)
+        if harness is None:
+            evaluate(llm, benchmark, work)
+        else:
+            evaluate_by_harness(llm, harness, benchmark, work)
+
+    def ready() -> None:
+        if harness is not None:
+            harness.check_model(subject.like)
+        if subject.known is not None:
+            subject.known.check()
 
     read = sum(10 + len(item.text) / 4 for item in items)
     step = Step(
@@ -140,11 +162,19 @@ def answer(subject: Subject, name: str, benchmark: Benchmark) -> Step:
         subject.inputs,
         run,
         read + DECODE_COST * len(items) * decoding.max_new_tokens / 2,
+        ready=ready,
     )
     if subject.known is None:
         return step
-    bill = partial(billing.answering, subject.known, items, decoding, 0)
-    return replace(step, ready=subject.known.check, bill=bill)
+    if harness is not None:
+        return replace(step, bill=partial(bill, subject.known, harness, items))
+    return replace(step, bill=partial(billing.answering, subject.known, items, decoding, 0))
+
+
+def harness_of(benchmark: Benchmark) -> LmEvalBenchmark | None:
+    """Return who asks the model, for a benchmark that asks by itself and is not asked."""
+    harness: LmEvalBenchmark | None = getattr(benchmark, "harness", None)
+    return harness
 
 
 def compare_step(

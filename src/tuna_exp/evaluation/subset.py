@@ -18,6 +18,7 @@ from tuna_exp.llms.decoding import Decoding
 from tuna_exp.records import Candidate, Instruction, Prediction
 
 if TYPE_CHECKING:
+    from tuna_exp.evaluation.lm_eval.benchmark import LmEvalBenchmark
     from tuna_exp.evaluation.open_ended.judging import AnswerJudge
 
 SEED = 0
@@ -47,6 +48,12 @@ class Subset:
         """Return who compares the answers with others, for a benchmark that is judged so."""
         judging: AnswerJudge | None = getattr(self.benchmark, "judged_by", None)
         return judging
+
+    @property
+    def harness(self) -> "LmEvalBenchmark | None":
+        """Return who asks the model, for a benchmark that asks by itself."""
+        harness: LmEvalBenchmark | None = getattr(self.benchmark, "harness", None)
+        return harness
 
     @property
     def of(self) -> int:
