@@ -164,7 +164,7 @@ SHOWN = sorted(set(re.findall(r"tuna-exp evaluate (.*?)(?:  +#.*)?$", README + U
 @pytest.mark.parametrize("line", [line for line in SHOWN if "|" not in line])
 def test_the_commands_that_are_shown_compose(line: str) -> None:
     """With one of the models or trained checkpoints that they leave open."""
-    task, rest = parsed_apart(re.split("   +", line)[0].split())
+    task, _, rest = parsed_apart(re.split("   +", line)[0].split())
     overrides = [word.replace("tiny,smollm2_135m", "tiny") for word in rest if word != "-m"]
     with initialize_config_dir(str(cli.SETTINGS), version_base="1.3"):
         check_config(compose("config", overrides), cli.SETTINGS)

@@ -76,6 +76,13 @@ def config(arguments: Sequence[str]) -> int:
     return main(arguments)
 
 
+def dashboard(arguments: Sequence[str]) -> int:
+    """Look at runs in a browser."""
+    from tuna_exp.dashboard.command import main
+
+    return main(arguments)
+
+
 def doctor(arguments: Sequence[str]) -> int:
     """Say what is wrong with a ranked dataset."""
     from tuna_exp.doctor_command import main
@@ -168,6 +175,14 @@ COMMANDS = {
         ),
         composes=True,
         flags=("--changed", "--json", "--config-dir"),
+    ),
+    "dashboard": Command(
+        dashboard, "results", "runs=FOLDER[,FOLDER]", "look at runs in a browser",
+        (
+            ("dashboard runs=runs out=runs.html", "one page that needs no network"),
+            ("dashboard runs=runs --serve", "live while a sweep runs, on this machine alone"),
+        ),
+        words=("runs=", "out="), flags=("--serve", "--port"),
     ),
     "doctor": Command(
         doctor, "data and rankings", "PATH", "what is wrong with a ranked dataset",

@@ -6,6 +6,7 @@ by what earlier ones came to; their jobs cannot be known before.
 
 import argparse
 import copy
+import pkgutil
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -28,12 +29,12 @@ from omegaconf.errors import OmegaConfBaseException
 import tuna_exp.experiment  # noqa: F401 - registers the resolvers that our YAML files name
 from tuna_exp.config_errors import check_arguments
 from tuna_exp.errors import ConfigError
+from tuna_exp.sweeps.plugins import check_plugins
 
 SETTINGS = Path(__file__).with_name("conf")
 if not SETTINGS.is_dir():  # a checkout; an installed wheel carries the folder inside the package
     SETTINGS = Path(__file__).parents[2] / "conf"
 COMPOSITION_ERRORS = (HydraException, OmegaConfBaseException, yaml.YAMLError)
-_BASIC = f"{BasicSweeper.__module__}.{BasicSweeper.__qualname__}"
 # What Hydra's own command line has besides and a command that only looks has no use for.
 _UNUSED = ("run", "cfg", "info", "shell_completion", "resolve", "help", "config_path")
 
@@ -56,6 +57,7 @@ def checked(given: argparse.Namespace, arguments: Sequence[str]) -> None:
     from tuna_exp.commands import COMMANDS
 
     check_arguments(given, arguments, tuple(COMMANDS))
+    check_plugins(given.overrides)
 
 
 @contextmanager
@@ -129,7 +131,7 @@ class Loading:
         if not sweep:
             return [tuple(task)]
         sweeper: Any = OmegaConf.to_container(master.hydra.sweeper)
-        if sweeper["_target_"] != _BASIC:
+        if not _is_basic(sweeper["_target_"]):
             raise ConfigError(
                 f"hydra/sweeper={master.hydra.runtime.choices['hydra/sweeper']} chooses each job "
                 "by what the earlier ones came to; its jobs cannot be known before. Cure: leave "
@@ -140,3 +142,15 @@ class Loading:
         own: Any = OmegaConf.to_container(master.hydra.overrides.hydra)
         own = [o for o in own if o not in self.search and not o.startswith("hydra.mode=")]
         return [(*own, *job) for job in batch]
+
+
+def _is_basic(target: str) -> bool:
+    """Whether a sweeper makes every combination of what was typed."""
+    try:
+        made = pkgutil.resolve_name(target)
+    except (ImportError, AttributeError):
+        return False
+    # By name: Hydra imports its plugins anew while it looks for them, and so twice.
+    name = (BasicSweeper.__module__, BasicSweeper.__qualname__)
+    bases = getattr(made, "__mro__", ())
+    return any((base.__module__, base.__qualname__) == name for base in bases)

@@ -18,6 +18,7 @@ from rich.text import Text
 
 from tuna_exp.errors import UserError, nearest
 from tuna_exp.plan import Step, Workspace, execute, json_value, missing_steps
+from tuna_exp.planned import write_planned
 from tuna_exp.progress import Display
 from tuna_exp.records import Record
 from tuna_exp.store import MANIFEST, Artifact, Store
@@ -111,6 +112,7 @@ def run_comparison(final: Step, run: Run, check: Callable[[], None]) -> Artifact
     if store.find(final) is None:
         check()
         agree_on_cost(final, store, run)
+    write_planned(final, run.root, run.output)
     with Display() as display:
         artifact = execute([final], store, display)[final.digest]
     record = RunRecord(

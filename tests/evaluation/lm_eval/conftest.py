@@ -1,11 +1,13 @@
 """Three small tasks in the harness's YAML form on local files, and one that must not run."""
 
 import json
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
 
-pytest.importorskip("lm_eval", reason="pip install 'tuna_exp[lm_eval]'")
+# Not a skip: raised while a conftest is read, it would end the whole test run.
+collect_ignore_glob = [] if find_spec("lm_eval") else ["test_*.py"]
 
 HEAD = """task: {name}
 dataset_path: json
