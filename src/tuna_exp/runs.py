@@ -15,11 +15,13 @@ from pydantic import ValidationError
 from rich.console import Console
 from rich.text import Text
 
+from tuna_exp import comparable
 from tuna_exp.errors import UserError, nearest
 from tuna_exp.plan import Step, Workspace, execute, json_value, missing_steps
 from tuna_exp.progress import Display
 from tuna_exp.records import Record
 from tuna_exp.store import MANIFEST, Artifact, Store
+from tuna_exp.stores import Stores
 
 if TYPE_CHECKING:
     from tuna_exp.evaluation.contamination import Contamination
@@ -176,29 +178,63 @@ def compare_runs(folders: Sequence[Path]) -> None:
 
     Raises UserError where there is nothing to compare or an artifact is gone.
     """
+    show_comparison(compared(folders))
+
+
+def compared(folders: Sequence[Path], baseline: str = "", roots: Sequence[Path] = ()) -> Artifact:
+    """Return the comparison of the methods of all finished runs below the folders.
+
+    `baseline` is the method that others are compared with, "" for that of the first run; artifacts
+    are looked for below `roots` and where the runs had them, and the comparison goes to the first.
+    Raises UserError where there is nothing to compare, an artifact is gone, or nothing is called
+    like the baseline.
+    """
     records = read_runs(folders)
-    roots = {record.artifacts for record in records}
-    if len(roots) > 1:
-        raise UserError(
-            f"the runs keep their artifacts in different folders ({', '.join(sorted(roots))}). "
-            "Cure: compare those of one folder."
-        )
-    finished = Finished(Store(Path(roots.pop())))
+    places = [*roots, *(Path(record.artifacts) for record in records)]
+    finished = Finished(Stores(list(dict.fromkeys(places))))
     # Imported late, with torch and all: folders without a run are told at once.
     from tuna_exp.scoring import compare_step
 
-    evaluated = {
-        method: _by_benchmark(finished, models) for method, models in named_apart(records).items()
-    }
+    named, remarks = told_apart(named_apart(records), finished)
     settings = finished.settings(records[0].comparison)
-    if settings.baseline not in evaluated:
-        settings = replace(settings, baseline=_first_like(settings.baseline, list(evaluated)))
+    settings = replace(settings, baseline=_baseline(baseline, settings.baseline, list(named)))
+    remarks += unlike(named, settings.baseline, finished)
+    evaluated = {method: _by_benchmark(finished, models) for method, models in named.items()}
     measured = [step for record in records for step in finished.rankings(record.comparison)]
     overlaps = [one for record in records for one in finished.overlaps(record.comparison)]
-    final = compare_step(evaluated, settings, measured, list(dict.fromkeys(overlaps)))
+    final = compare_step(evaluated, settings, measured, list(dict.fromkeys(overlaps)), remarks)
     with Display() as display:
-        artifact = execute([final], finished.store, display)[final.digest]
-    show_comparison(artifact)
+        return execute([final], finished.store, display)[final.digest]
+
+
+Named = Mapping[str, Mapping[str, Model]]
+
+
+def told_apart(named: Named, finished: "Finished") -> tuple[dict[str, dict[str, Model]], list[str]]:
+    """Return the models by name and seed, and in words which were not seeds of one method.
+
+    What overrides cannot tell is asked of all that made the models (see `comparable`).
+    """
+    found: dict[str, dict[str, Model]] = {}
+    told: list[str] = []
+    for name, models in named.items():
+        made = {seed: finished.lineage(model) for seed, model in models.items()}
+        first, *others = comparable.groups(made)
+        told += comparable.not_pooled(name, made, [first, *others])
+        found[name] = {seed: models[seed] for seed in first}
+        for number, part in enumerate(others, 1):
+            change = comparable.first_change(made, part, first)
+            own = f"{name} {change.key.rpartition('.')[2]}={change.one}"
+            free = f"{own} {number}" if own in {**found, **named} else own
+            found[free] = {seed: models[seed] for seed in part}
+    return found, told
+
+
+def unlike(named: Named, baseline: str, finished: "Finished") -> list[str]:
+    """Return in words what the methods do not have in common with the baseline."""
+    first = {name: next(iter(models.values())) for name, models in named.items()}
+    made = {name: finished.lineage(model) for name, model in first.items()}
+    return comparable.remarks(made, baseline)
 
 
 def read_runs(folders: Sequence[Path]) -> list[RunRecord]:
@@ -307,15 +343,23 @@ def _short(override: str) -> str:
     return value if value.isidentifier() else f"{key.rpartition('.')[2]}={value}"
 
 
-def _first_like(baseline: str, names: Sequence[str]) -> str:
-    return next((name for name in names if name.startswith(f"{baseline} ")), names[0])
+def _baseline(asked: str, usual: str, names: Sequence[str]) -> str:
+    """Return the name of the baseline: as asked for, or the usual one, or what is nearest to it."""
+    if asked and asked not in names:
+        raise UserError(
+            f"baseline={asked}: no method is called so.{nearest(asked, names)} Cure: one of "
+            f"{', '.join(names)}."
+        )
+    if asked or usual in names:
+        return asked or usual
+    return next((name for name in names if name.startswith(f"{usual} ")), names[0])
 
 
 @dataclass(frozen=True)
 class Finished:
     """Steps and settings of finished artifacts, made again from their manifests."""
 
-    store: Store
+    store: Stores
 
     def step(self, digest: str) -> Step:
         """Return an artifact's step with all it was made from; UserError where one is gone."""
@@ -336,6 +380,15 @@ class Finished:
         found = self._manifest(comparison)["settings"].get("overlaps", [])
         return [Contamination.model_validate(one) for one in found]
 
+    def lineage(self, model: Model) -> comparable.Lineage:
+        """Return all that made a model."""
+        figures = next(iter(model.scores.values())).figures
+        return comparable.lineage(self.step(figures), self._folder)
+
+    def _folder(self, step: Step) -> Path | None:
+        found = self.store.find(step)
+        return found.folder if found else None
+
     def rankings(self, comparison: str) -> list[Step]:
         """Return the steps of all rankings that a comparison measured."""
         made = self._manifest(comparison)["inputs"].values()
@@ -350,11 +403,13 @@ class Finished:
         return known[digest]
 
     def _manifest(self, digest: str) -> Any:
-        folders = sorted(self.store.root.glob(f"*/{digest[:16]}"))
+        roots = self.store.roots
+        folders = [f for root in roots for f in sorted(root.glob(f"*/{digest[:16]}"))]
         if not folders:
             raise UserError(
-                f"artifact {digest[:16]} is gone from {self.store.root}. Cure: run its experiment "
-                "again."
+                f"artifact {digest[:16]} is gone from {', '.join(map(str, roots))}. Cure: run its "
+                "experiment again, or name the folder that artifacts were moved to: "
+                "tuna-exp compare runs=FOLDER artifacts=FOLDER."
             )
         return _read(folders[0] / MANIFEST, json.loads)
 

@@ -165,7 +165,8 @@ class Comparison:
     """All that the tables, plots and the report show. `rows` go by split, then by method.
 
     `trust` is about each ranking, `agreements` about rankings of the same sets, `benchmarks` about
-    all that was asked; all else is about the first of them.
+    all that was asked; all else is about the first of them. `remarks` say what methods do not have
+    in common.
     """
 
     methods: tuple[MethodResult, ...]
@@ -179,6 +180,7 @@ class Comparison:
     trust: tuple[Trust, ...] = ()
     agreements: tuple[Agreement, ...] = ()
     benchmarks: tuple[BenchmarkResult, ...] = ()
+    remarks: tuple[str, ...] = ()
 
     @property
     def subset(self) -> str:
