@@ -51,9 +51,6 @@ SMALLER = (
     "batching.micro_batch_positions (the result stays the same), sampling.batch_size or "
     "evaluation.NAME.batch_size"
 )
-COMPARE = (
-    "usage: tuna-exp compare runs=FOLDER[,FOLDER...]\n\nCompare the methods of finished runs.\n"
-)
 
 
 def main() -> None:
@@ -162,20 +159,10 @@ def study_command(arguments: Sequence[str]) -> int:
 
 
 def compare_command(arguments: Sequence[str]) -> int:
-    """Compare finished runs: `tuna-exp compare runs=FOLDER[,FOLDER...]`."""
-    if {"-h", "--help"} & set(arguments):
-        sys.stdout.write(COMPARE)
-        return 0
-    key, _, folders = "".join(arguments[:1]).partition("=")
-    if len(arguments) != 1 or key != "runs" or not folders:
-        raise UserError(
-            f"compare was given '{' '.join(arguments)}'; it takes runs=FOLDER or "
-            "runs=FOLDER,FOLDER. Cure: give the folder that a run or a sweep wrote, runs/DATE/TIME."
-        )
-    from tuna_exp.runs import compare_runs
+    """Compare the methods of finished runs."""
+    from tuna_exp.compare_command import main as compare
 
-    compare_runs([Path(folder) for folder in folders.split(",")])
-    return 0
+    return compare(arguments)
 
 
 def evaluate_command(arguments: Sequence[str]) -> int:

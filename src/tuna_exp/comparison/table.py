@@ -14,7 +14,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from tuna_exp.comparison import efficiency, figures, wording
+from tuna_exp.comparison import efficiency, figures, latex, wording
 from tuna_exp.comparison.benchmarks import ALL, BenchmarkResult
 from tuna_exp.comparison.json_text import json_text
 from tuna_exp.comparison.reliability import Reliability
@@ -57,6 +57,7 @@ _COLUMNS = (
     "judge_read_tokens",
     "usd",
     *efficiency.COLUMNS,
+    *efficiency.RIVAL_COLUMNS,
 )
 
 
@@ -90,11 +91,12 @@ def _bullet(note: str) -> Table:
 
 
 def write(comparison: Comparison, folder: Path) -> None:
-    """Write comparison.json (everything but predictions and curves), table.md, two CSV files."""
+    """Write comparison.json (all but predictions and curves), table.md, table.tex, two CSVs."""
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "comparison.json").write_text(to_json(comparison), encoding="utf-8")
     (folder / "table.md").write_text(to_markdown(comparison), encoding="utf-8")
     (folder / "table.csv").write_text(to_csv(comparison), encoding="utf-8")
+    (folder / "table.tex").write_text(latex.to_latex(comparison), encoding="utf-8")
     (folder / "figures.csv").write_text(figures.to_csv(comparison), encoding="utf-8")
 
 
@@ -229,6 +231,7 @@ def flat(comparison: Comparison, row: Row) -> dict[str, object]:
         result.tokens.judge_read,
         result.tokens.usd,
         *(math.nan if n is None else n for n in efficiency.numbers(result).values()),
+        *efficiency.rival_numbers(comparison, row.method if row.split == ALL else "").values(),
     )
     return dict(zip(_COLUMNS, values, strict=True))
 

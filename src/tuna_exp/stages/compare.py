@@ -14,6 +14,7 @@ from tuna_exp.comparison import results, table
 from tuna_exp.comparison.benchmarks import Answered, BenchmarkResult, benchmark_result
 from tuna_exp.comparison.between_rankers import Agreement, agreements
 from tuna_exp.comparison.costs import compute_of, inference_of, mean_of
+from tuna_exp.comparison.pareto import write_plots
 from tuna_exp.comparison.ranking_quality import assess
 from tuna_exp.comparison.reliability import measure
 from tuna_exp.comparison.report import write_report
@@ -154,6 +155,7 @@ def compare(
     work.bar.advance()
     table.write(comparison, work.folder)
     write_table(comparison, work.folder / TABLE)
+    write_plots(comparison, work.folder)
     made = {name: manifest["settings"] for name, manifest in inputs.manifests.items()}
     shown = {"comparison": asdict(settings), **made}
     write_report(comparison, work.folder / "report.html", shown)
