@@ -11,7 +11,7 @@ SEED ?= 0
 CHAOS ?= dataset.count=12 evaluation.verifiable.count=16 comparison.measured_sets=4
 
 .DEFAULT_GOAL := help
-.PHONY: help demo record bench bench-quick bench-sampling chaos-demo chaos-spend test test-slow test-servers check format lock wheel clean
+.PHONY: help demo record record-ablations bench bench-quick bench-sampling chaos-demo chaos-spend test test-slow test-servers check format lock wheel clean
 
 help:  ## Show the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -28,6 +28,12 @@ demo: $(READY)  ## Run the whole Tuna ablation on the embedded model
 record: $(READY)  ## Run the demo and keep its table in experiments/demo and the README
 	$(BIN)/tuna-exp experiment=demo hydra.run.dir=runs/demo
 	$(BIN)/python experiments/record.py runs/demo demo
+
+ABLATIONS := $(basename $(notdir $(shell grep -l -- '- ablation$$' experiments/*.yaml)))
+
+record-ablations: $(READY)  ## Run every ablation on the embedded model, two seeds, and record what it found; takes hours
+	for name in $(ABLATIONS); do $(BIN)/tuna-exp experiment=$$name hydra.sweep.dir=runs/ablations/$$name || exit; done
+	$(BIN)/python experiments/record_ablations.py runs/ablations
 
 bench: $(READY)  ## Measure training steps, their growth and sampling; takes hours (experiments/speed)
 	$(BIN)/python -m experiments.speed all

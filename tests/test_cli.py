@@ -17,6 +17,7 @@ from pathlib import Path
 import pytest
 
 from tuna_exp import cli, experiment
+from tuna_exp.config_types import groups_of
 
 Command = Callable[..., tuple[int | str | None, str, str]]
 GOOD = '{"instruction": "a", "output": "b", "input": ""}\n'
@@ -87,11 +88,7 @@ BAD = {
     "compare runs=": "it takes runs=FOLDER",
     "compare runs=nowhere": "runs=nowhere: there is no such folder",
     "compare runs=.": "no finished run below",
-    "compare runs=. fromat=latex": "compare was given 'fromat=latex'.*Did you mean 'format'",
-    "compare runs=. format=latx": "format=latx: allowed are markdown.*Did you mean 'latex'",
-    "compare runs=. format=html": "a page of its own. Cure: out=report.html",
-    "compare runs=. out=x.pdf": "format=.pdf: allowed are",
-    "compare runs=. out=nowhere/x.md": "there is no folder .*nowhere",
+    "compare runs=. artifcats=x": "out=FOLDER and artifacts=FOLDER, each once",
     "artifacts": "required: command",
     "artifacts lst": "invalid choice: 'lst'",
     "artifacts explain 12": "artifact '12' is not in the store",
@@ -242,14 +239,15 @@ def test_a_fault_of_ours_is_told_in_words_with_the_rest_in_a_file(
 def test_bad_jobs_of_a_sweep_are_told_at_the_end(tuna_exp: Command, tmp_path: Path) -> None:
     status, _, err = tuna_exp("-m", "seed=x,-1", "hydra.sweep.dir=sweep")
     assert status == 2
-    assert_told(err, r"2 job\(s\) of the sweep failed.*job 0 \(seed=x\).*job 1 \(seed=-1\)")
-    failures = ["sweep/0/failure.json", "sweep/1/failure.json", "sweep/multirun.yaml"]
-    assert sorted(left_behind(tmp_path)) == failures
+    assert_told(err, r"2 job\(s\) of the sweep have no result.*job 0 \(seed=x\).*job 1 \(seed=-1\)")
+    assert "again: tuna-exp seed=-1 hydra.run.dir=sweep/1\n" in err
+    files = [f"sweep/{n}/{name}.json" for n in (0, 1) for name in ("failure", "job")]
+    assert sorted(left_behind(tmp_path)) == [*files, "sweep/multirun.yaml", "sweep/sweep.json"]
 
 
 def test_help_shows_all_groups(tuna_exp: Command) -> None:
     status, out, err = tuna_exp("--help")
-    groups = [path.name for path in cli.SETTINGS.iterdir() if path.is_dir()]
+    groups = groups_of(cli.SETTINGS)
     assert (status, err) == (0, "") and all(f"\n{group}: " in out for group in groups)
     assert tuna_exp("compare", "--help")[1].startswith("usage: tuna-exp compare runs=")
 

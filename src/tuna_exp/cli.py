@@ -13,30 +13,26 @@ import tempfile
 import traceback
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from functools import partial
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import hydra
-import yaml
 from hydra._internal.utils import get_args_parser
 from hydra.core.hydra_config import HydraConfig
-from hydra.errors import HydraException
 from hydra.types import RunMode
-from omegaconf import DictConfig, OmegaConf
-from omegaconf.errors import OmegaConfBaseException
+from omegaconf import DictConfig
 
+from tuna_exp.command_help import overview, show_command
+from tuna_exp.commands import COMMANDS
+from tuna_exp.completion import complete
+from tuna_exp.composing import COMPOSITION_ERRORS, SETTINGS
 from tuna_exp.config_errors import check_arguments, explained
 from tuna_exp.errors import Terminated, UserError
 from tuna_exp.experiment import run_experiment
-from tuna_exp.sweep import FAILURE_FILE, Failure, write_failure
+from tuna_exp.sweeps.job import Command, Task, place_in_sweep, place_of_process, run_job, typed
+from tuna_exp.sweeps.outcomes import FAILURE_FILE
+from tuna_exp.sweeps.plugins import broken_plugin, check_plugins
 
-SETTINGS = Path(__file__).with_name("conf")
-if not SETTINGS.is_dir():  # a checkout; an installed wheel carries the folder inside the package
-    SETTINGS = Path(__file__).parents[2] / "conf"
-# What is done with a composed config: see `experiment.run_experiment` for the arguments.
-Task = Callable[..., None]
-COMPOSITION_ERRORS = (HydraException, OmegaConfBaseException, yaml.YAMLError)
 USER_ERROR, OUR_FAULT, INTERRUPTED, TERMINATED = 2, 1, 130, 143
 _ELSEWHERE = "name other folders with artifacts=FOLDER and hydra.run.dir=FOLDER"
 CURES = {
@@ -55,16 +51,26 @@ SMALLER = (
 
 def main() -> None:
     """Run the command in sys.argv and exit with its status."""
-    command, *rest = sys.argv[1:] or [""]
     try:
-        sys.exit(COMMANDS[command](rest) if command in COMMANDS else run_command(sys.argv[1:]))
+        sys.exit(dispatched(sys.argv[1:]))
     except (Exception, KeyboardInterrupt) as error:
-        message, status = words(error, sys.argv[1:])
+        message, status = words_of(error, sys.argv[1:])
         sys.stderr.write(f"tuna-exp: {message}\n")
         sys.exit(status)
 
 
-def words(error: Exception | KeyboardInterrupt, arguments: Sequence[str]) -> tuple[str, int]:
+def dispatched(arguments: Sequence[str]) -> int:
+    """Do what the first word asks for and return the exit status."""
+    command, *rest = arguments or [""]
+    if command in COMMANDS:
+        asks = {"-h", "--help"} & set(rest)
+        return show_command(command, rest) if asks else COMMANDS[command].run(rest)
+    if {"-sc", "--shell-completion"} & set(arguments):
+        return complete(arguments)
+    return run_command(arguments)
+
+
+def words_of(error: Exception | KeyboardInterrupt, arguments: Sequence[str]) -> tuple[str, int]:
     """Return what to tell the user about an error, and the exit status.
 
     With TUNA_EXP_DEBUG set the error is raised instead.
@@ -81,6 +87,8 @@ def words(error: Exception | KeyboardInterrupt, arguments: Sequence[str]) -> tup
     known = next((cause for cause in causes if isinstance(cause, UserError)), None)
     if known is not None:
         return str(known), USER_ERROR
+    if (broken := broken_plugin(error)) is not None:
+        return broken, USER_ERROR
     if isinstance(error, COMPOSITION_ERRORS) or _is_hydras(error):
         return explained(error, SETTINGS, arguments), USER_ERROR
     told = outside(error)
@@ -123,89 +131,28 @@ def our_fault(error: BaseException) -> str:
     )
 
 
-def artifacts_command(arguments: Sequence[str]) -> int:
-    """List, explain or prune artifacts."""
-    from tuna_exp.artifacts_command import main as artifacts
+def run_command(
+    arguments: Sequence[str], task: Task = run_experiment, words: Sequence[str] = ()
+) -> int:
+    """Compose the config from the command line and do the task with it, once or as a sweep.
 
-    return artifacts(arguments)
-
-
-def estimate_command(arguments: Sequence[str]) -> int:
-    """Tell what a run would cost."""
-    from tuna_exp.services.commands import estimate_main
-
-    return estimate_main(arguments, SETTINGS)
-
-
-def export_command(arguments: Sequence[str]) -> int:
-    """Write a ranking or samples as JSON lines."""
-    from tuna_exp.export_command import main as export
-
-    return export(arguments)
-
-
-def ledger_command(arguments: Sequence[str]) -> int:
-    """Tell what was asked of services and what it cost."""
-    from tuna_exp.services.commands import ledger_main
-
-    return ledger_main(arguments, SETTINGS)
-
-
-def study_command(arguments: Sequence[str]) -> int:
-    """Ask people what a ranker was asked: export a study, or import its answers."""
-    from tuna_exp.study.command import main as study
-
-    return study(arguments, SETTINGS)
-
-
-def compare_command(arguments: Sequence[str]) -> int:
-    """Compare the methods of finished runs."""
-    from tuna_exp.compare_command import main as compare
-
-    return compare(arguments)
-
-
-def evaluate_command(arguments: Sequence[str]) -> int:
-    """Score one model on benchmarks."""
-    from tuna_exp.evaluate_command import USAGE, parsed_apart
-
-    if {"-h", "--help"} & set(arguments):
-        sys.stdout.write(USAGE)
-        return 0
-    task, rest = parsed_apart(arguments)
-    return run_command(rest, task)
-
-
-def doctor_command(arguments: Sequence[str]) -> int:
-    """Say what is wrong with a ranked dataset."""
-    from tuna_exp.doctor_command import main as doctor
-
-    return doctor(arguments, SETTINGS)
-
-
-COMMANDS: dict[str, Callable[[Sequence[str]], int]] = {
-    "artifacts": artifacts_command,
-    "compare": compare_command,
-    "doctor": doctor_command,
-    "estimate": estimate_command,
-    "export": export_command,
-    "evaluate": evaluate_command,
-    "ledger": ledger_command,
-    "study": study_command,
-}
-
-
-def run_command(arguments: Sequence[str], task: Task = run_experiment) -> int:
-    """Compose the config from the command line and do the task with it, once or as a sweep."""
+    `words` stand before the arguments on the command line and say which task it is.
+    """
     given = parsed(arguments)
     check_arguments(given, arguments, tuple(COMMANDS))
+    if given.help:
+        sys.stdout.write(overview(Path(given.config_dir) if given.config_dir else None))
+        return 0
+    check_plugins(given.overrides)
     # Hydra reads no override that stands behind a flag that stands behind an override.
     flags = [argument for argument in arguments if argument not in given.overrides]
     sys.argv[1:] = [*flags, *given.overrides]
     # Hydra would print and swallow the type of an error; we want it as it was raised.
     os.environ["HYDRA_FULL_ERROR"] = "1"
     failed: list[Exception] = []
-    called = job(failed.append, given.overrides, task)
+    once = [flag for flag in flags if flag not in ("-m", "--multirun", "-r", "--run")]
+    command = Command(task, SETTINGS, (*words, *once), tuple(given.overrides), words_of)
+    called = Job(failed.append, command)
     hydra.main(version_base="1.3", config_path=str(SETTINGS), config_name="config")(called)()
     if failed:
         raise failed[0]
@@ -219,50 +166,32 @@ def parsed(arguments: Sequence[str]) -> argparse.Namespace:
     return parser.parse_intermixed_args(list(arguments))
 
 
-def job(
-    tell: Callable[[Exception], None], asked: Sequence[str], task: Task
-) -> Callable[[DictConfig], None]:
-    """Return what Hydra calls for each job; `asked` are the overrides that were typed.
+@dataclass(frozen=True)
+class Job:
+    """What Hydra calls for each job.
 
     It never raises, because Hydra would print advice of its own: the error of a single run goes to
     `tell`, that of a sweep's job into its folder.
     """
 
-    def run_job(config: DictConfig) -> None:
-        settings = HydraConfig.get()
-        output = Path(settings.runtime.output_dir)
-        # Not iterated over: an override with an interpolation would be resolved.
-        listed: Any = OmegaConf.to_container(settings.overrides.task)
-        overrides = tuple(map(str, listed))
+    tell: Callable[[Exception], None]
+    command: Command
+
+    def __call__(self, config: DictConfig) -> None:
+        """Do the task with a composed config."""
+        command, settings = self.command, HydraConfig.get()
+        place = place_of_process(typed(settings.overrides.task))
         if settings.mode == RunMode.MULTIRUN:
-            own = tuple(o for o in overrides if o not in asked) or overrides
-            doing = partial(task, config, SETTINGS, output, overrides, show=False)
-            sweep_job(doing, output, overrides, settings.job.num, own)
+            place = place_in_sweep(command.overrides)
+        if place is not None:
+            run_job(command, place, config)
             return
+        output = Path(settings.runtime.output_dir)
         try:
-            task(config, SETTINGS, output, overrides, show=True)
+            command.task(config, SETTINGS, output, typed(settings.overrides.task), show=True)
+            (output / FAILURE_FILE).unlink(missing_ok=True)  # of a sweep's job that is run alone
         except Exception as error:
             with suppress(OSError):  # the folder of a run that never began, and that of its day
                 output.rmdir()
                 output.parent.rmdir()
-            tell(error)
-
-    return run_job
-
-
-def sweep_job(
-    doing: Callable[[], None],
-    output: Path,
-    overrides: tuple[str, ...],
-    number: int,
-    own: tuple[str, ...],
-) -> None:
-    """Run one job of a sweep; `own` are the overrides that tell it from the others."""
-    (output / FAILURE_FILE).unlink(missing_ok=True)
-    sys.stderr.write(f"job {number}: {' '.join(own)}\n")
-    try:
-        doing()
-    except Exception as error:
-        message, status = words(error, overrides)
-        failure = Failure(number=number, overrides=own, message=message, status=status)
-        write_failure(output, failure)
+            self.tell(error)

@@ -12,8 +12,10 @@ from hydra.errors import HydraException, OverrideParseException
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
+from tuna_exp.config_types import groups_of
 from tuna_exp.errors import ConfigError, nearest
 from tuna_exp.secrets import CURE, is_secret
+from tuna_exp.sweeps.plugins import require
 
 _EXPLANATIONS = {
     r"An item is already at '([^']+)'": "+{0}: there is such a key already. Cure: leave out the +.",
@@ -125,6 +127,7 @@ def _unreadable(error: OverrideParseException, text: str, arguments: Sequence[st
 
 
 def _unknown_option(group: str, option: str, text: str, settings: Path) -> str:
+    require(f"{group}={option}")
     # Hydra lists the options of a user's folder too, but none where a list of options was given.
     listed = re.findall(r"^\t(?!provider=)(\S+)$", text, re.MULTILINE)
     options = listed or sorted(path.stem for path in (settings / group).glob("*.yaml"))
@@ -158,7 +161,7 @@ def _unknown_key(key: str, settings: Path, arguments: Sequence[str]) -> str:
             f"'{path}': {group} is the same as {same_as}. Cure: make it a part of its own first, "
             f"+{same_as}@{group}=OPTION."
         )
-    groups = sorted(path.name for path in settings.iterdir() if path.is_dir())
+    groups = groups_of(settings)
     near = _nearest_key(path, [*keys, *groups]) or f" Groups: {', '.join(groups)}."
     return (
         f"'{path}' is not a key or a group.{near} `tuna-exp --cfg job` shows all keys; an argument "
@@ -198,7 +201,7 @@ def chosen_keys(settings: Path, arguments: Sequence[str], without: str) -> dict[
 
 def own_folder(arguments: Sequence[str]) -> Path | None:
     """Return what follows --config-dir on a command line, if it is there."""
-    for argument, following in zip(arguments, [*arguments[1:], ""], strict=True):
+    for argument, following in zip(arguments, [*arguments[1:], ""], strict=False):
         flag, _, value = argument.partition("=")
         if flag in ("-cd", "--config-dir"):
             return Path(value or following)

@@ -38,6 +38,12 @@ _REFERENCE = re.compile(r"\$\{[\w.]+\}")
 _SLOW = "${native_precision:"  # asks torch about the machine
 
 
+def groups_of(settings: Path) -> list[str]:
+    """Return the names of our config groups; Hydra's own, launchers and sweepers, are left out."""
+    folders = (path.name for path in settings.iterdir() if path.is_dir())
+    return sorted(name for name in folders if name != "hydra")
+
+
 def check_config(config: DictConfig, settings: Path) -> None:
     """Raise one ConfigError that names everything in a config that cannot be used.
 
@@ -66,7 +72,7 @@ class Known:
     @classmethod
     def of(cls, settings: Path) -> "Known":
         """Read the folder of our YAML files."""
-        known = cls({"": {path.name for path in settings.iterdir() if path.is_dir()}})
+        known = cls({"": set(groups_of(settings))})
         for path in settings.rglob("*.yaml"):
             if path.parent.name != "experiment":
                 content = yaml.load(path.read_text(encoding="utf-8"), yaml.CSafeLoader) or {}

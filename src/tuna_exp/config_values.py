@@ -58,6 +58,7 @@ RULES: Mapping[str, Any] = {
     # The whole experiment.
     "seed": Annotated[int, Field(ge=0, lt=2**32)],  # NumPy takes no more
     "artifacts": Words,
+    "runs": Words,
     "max_refused": Share,
     "allow_contaminated": list[Words],
     "run_of_words": Positive,

@@ -27,6 +27,7 @@ from tuna_exp.experiment import (
     save_settings,
 )
 from tuna_exp.quiet import quiet_libraries
+from tuna_exp.sweeps.identity import identity
 
 if TYPE_CHECKING:
     from tuna_exp.scoring import Subject
@@ -45,8 +46,16 @@ Score one model on benchmarks; what is there already is not computed again.
 _CHECKPOINT = re.compile(r"train/([0-9a-f]{16})/checkpoint")
 
 
-def parsed_apart(arguments: Sequence[str]) -> tuple[Callable[..., None], list[str]]:
-    """Return what to do with the composed config, and the arguments that are for composing it.
+def words_for(subject: str) -> tuple[str, str]:
+    """Return the words before the overrides that say who is evaluated."""
+    return "evaluate", f"subject={subject}"
+
+
+def parsed_apart(
+    arguments: Sequence[str],
+) -> tuple[Callable[..., None], tuple[str, str], list[str]]:
+    """Return what to do with the composed config, the words that say so, and the arguments that
+    are for composing it.
 
     Raises ConfigError for a subject that is none.
     """
@@ -59,7 +68,7 @@ def parsed_apart(arguments: Sequence[str]) -> tuple[Callable[..., None], list[st
             "teacher=OPTION."
         )
     rest = [argument for argument in arguments if argument not in (*own, "--json")]
-    return partial(run_evaluation, subject, "--json" in arguments), rest
+    return partial(run_evaluation, subject, "--json" in arguments), words_for(subject), rest
 
 
 def run_evaluation(
@@ -89,7 +98,14 @@ def run_evaluation(
     comparison = replace(make(config.comparison), baseline=name)
     scored = scores(chosen, benchmarks, comparison.bootstrap, config.max_refused)
     final = compare_step({name: of_one_run(scored, "")}, comparison)
-    run = Run(Path(config.artifacts), output, tuple(overrides), make(config.account), config.seed)
+    run = Run(
+        Path(config.artifacts),
+        output,
+        tuple(overrides),
+        make(config.account),
+        config.seed,
+        identity(config, words_for(subject)),
+    )
     artifact = run_comparison(final, run, partial(check_login, config))
     if show and as_json:
         sys.stdout.write((artifact.folder / "comparison.json").read_text(encoding="utf-8"))

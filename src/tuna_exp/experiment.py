@@ -17,6 +17,7 @@ from tuna_exp.config_types import check_config
 from tuna_exp.errors import ConfigError, UserError
 from tuna_exp.quiet import quiet_libraries, quiet_lightning, quiet_tracker
 from tuna_exp.records import Instruction
+from tuna_exp.sweeps.identity import identity
 
 if TYPE_CHECKING:
     from tuna_exp.evaluation.base import Benchmark
@@ -73,7 +74,14 @@ def run_experiment(
     lab = build_lab(config, dataset, instructions)
     lab.check()
     save_settings(config, overrides, output)
-    run = Run(Path(config.artifacts), output, tuple(overrides), make(config.account), config.seed)
+    run = Run(
+        Path(config.artifacts),
+        output,
+        tuple(overrides),
+        make(config.account),
+        config.seed,
+        identity(config),
+    )
 
     def check() -> None:
         check_login(config)

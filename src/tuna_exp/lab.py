@@ -1,7 +1,7 @@
 """The lab: typed parts in, steps out. What each stage is made from and what decides its result."""
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Callable, Mapping, MutableMapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
 from functools import partial
 from typing import Any
 
@@ -55,7 +55,10 @@ class Part:
 
 @dataclass(frozen=True)
 class Lab:
-    """All parts of an experiment. Every method returns the step for one stage; nothing runs yet."""
+    """All parts of an experiment. Every method returns the step for one stage; nothing runs yet.
+
+    `overlaps` are what is known of benchmarks in the dataset, by benchmark; found where it is not.
+    """
 
     data: Mapping[str, Any]
     instructions: Sequence[Instruction]
@@ -75,6 +78,7 @@ class Lab:
     allow_contaminated: Sequence[str]
     run_of_words: int
     seed: int
+    overlaps: MutableMapping[str, Contamination] = field(default_factory=dict)
 
     def check(self) -> None:
         """Raise UserError on parts that cannot work together or here, before a model is loaded."""
@@ -239,7 +243,10 @@ class Lab:
 
         Raises ConfigError where a benchmark that must not be trained on stands in the dataset.
         """
-        overlaps = [self._overlap(name, benchmark) for name, benchmark in self.benchmarks.items()]
+        for name, benchmark in self.benchmarks.items():
+            if name not in self.overlaps:
+                self.overlaps[name] = self._overlap(name, benchmark)
+        overlaps = [self.overlaps[name] for name in self.benchmarks]
         refuse_contaminated(overlaps, self.allow_contaminated)
         models = {"base": None, "sft": self.train_sft(), **methods}
         scored = {

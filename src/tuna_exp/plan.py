@@ -79,6 +79,7 @@ class Step:
             "version": self.version,
             "settings": json_value(self.settings, "settings"),
             "inputs": inputs,
+            "work": self.work,  # with the time it took: how fast the next one will be
         }
 
 

@@ -38,6 +38,12 @@ def quiet_libraries() -> None:
     logging.captureWarnings(True)
 
 
+def quiet_screen() -> None:
+    """Show only our warnings and errors where Hydra, which starts no job, sets no logging up."""
+    screen = Screen(logging.WARNING)
+    logging.basicConfig(handlers=[screen])
+
+
 def quiet_lightning() -> None:
     """After Lightning was imported: take away the handler that it brings along for its logger."""
     logger = logging.getLogger("lightning")

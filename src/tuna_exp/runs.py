@@ -2,6 +2,7 @@
 
 import json
 import logging
+import shutil
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
@@ -22,6 +23,7 @@ from tuna_exp.progress import Display
 from tuna_exp.records import Record
 from tuna_exp.store import MANIFEST, Artifact, Store
 from tuna_exp.stores import Stores
+from tuna_exp.sweeps.outcomes import RUN_FILE
 
 if TYPE_CHECKING:
     from tuna_exp.evaluation.contamination import Contamination
@@ -29,7 +31,7 @@ if TYPE_CHECKING:
     from tuna_exp.services.account import Account
     from tuna_exp.stages.compare import Settings
 
-RUN_FILE = "run.json"
+COPIED = ("table.md", "table.tex", "table.csv", "figures.csv", "comparison.json", "report.html")
 _log = logging.getLogger(__name__)
 T = TypeVar("T")
 
@@ -57,7 +59,8 @@ class Model(Record):
 class RunRecord(Record):
     """Where a run's artifacts are, its comparison, what it evaluated, what was asked.
 
-    `seed` is null in records that were written before it was kept.
+    `seed` is null in records that were written before it was kept. `identity` is the digest of its
+    settings: a sweep does not run again what has the same.
     """
 
     artifacts: str
@@ -65,6 +68,7 @@ class RunRecord(Record):
     evaluated: dict[str, Model]
     overrides: tuple[str, ...] = ()
     seed: int | None = None
+    identity: str = ""
 
     @property
     def known_seed(self) -> str | None:
@@ -78,7 +82,7 @@ class RunRecord(Record):
 @dataclass(frozen=True)
 class Run:
     """Where a run's artifacts and its record go, the overrides that tell it from others, who pays
-    for services, and its seed.
+    for services, its seed, and the digest of its settings.
     """
 
     root: Path
@@ -86,6 +90,7 @@ class Run:
     overrides: tuple[str, ...] = ()
     account: "Account | None" = None
     seed: int | None = None
+    identity: str = ""
 
 
 def run_methods(
@@ -119,6 +124,7 @@ def run_comparison(final: Step, run: Run, check: Callable[[], None]) -> Artifact
         },
         overrides=run.overrides,
         seed=run.seed,
+        identity=run.identity,
     )
     (run.output / RUN_FILE).write_text(record.model_dump_json(indent=1), encoding="utf-8")
     _log.info("comparison: %s", artifact.folder)
@@ -173,21 +179,18 @@ def show_comparison(artifact: Artifact) -> None:
     console.print(f"Report with plots: {artifact.folder / 'report.html'}", soft_wrap=True)
 
 
-def compare_runs(folders: Sequence[Path]) -> None:
+def compare_runs(
+    folders: Sequence[Path],
+    baseline: str | None = None,
+    out: Path | None = None,
+    roots: Sequence[Path] = (),
+) -> Artifact:
     """Compare the methods of all finished runs below the folders, and print the comparison.
 
-    Raises UserError where there is nothing to compare or an artifact is gone.
-    """
-    show_comparison(compared(folders))
-
-
-def compared(folders: Sequence[Path], baseline: str = "", roots: Sequence[Path] = ()) -> Artifact:
-    """Return the comparison of the methods of all finished runs below the folders.
-
-    `baseline` is the method that others are compared with, "" for that of the first run; artifacts
-    are looked for below `roots` and where the runs had them, and the comparison goes to the first.
-    Raises UserError where there is nothing to compare, an artifact is gone, or nothing is called
-    like the baseline.
+    Against `baseline`, or that of the first run. Its files are copied to the folder `out`.
+    Artifacts are looked for below `roots` and where the runs had them, and the comparison goes to
+    the first of these. Raises UserError where there is nothing to compare, an artifact is gone or
+    nothing has that name.
     """
     records = read_runs(folders)
     places = [*roots, *(Path(record.artifacts) for record in records)]
@@ -196,15 +199,27 @@ def compared(folders: Sequence[Path], baseline: str = "", roots: Sequence[Path] 
     from tuna_exp.scoring import compare_step
 
     named, remarks = told_apart(named_apart(records), finished)
-    settings = finished.settings(records[0].comparison)
-    settings = replace(settings, baseline=_baseline(baseline, settings.baseline, list(named)))
-    remarks += unlike(named, settings.baseline, finished)
     evaluated = {method: _by_benchmark(finished, models) for method, models in named.items()}
+    settings = finished.settings(records[0].comparison)
+    if baseline is not None:
+        if baseline not in evaluated:
+            raise UserError(
+                f"baseline={baseline}: the methods are {', '.join(evaluated)}."
+                f"{nearest(baseline, evaluated)} Cure: one of these."
+            )
+        settings = replace(settings, baseline=baseline)
+    if settings.baseline not in evaluated:
+        settings = replace(settings, baseline=_first_like(settings.baseline, list(evaluated)))
+    remarks += unlike(named, settings.baseline, finished)
     measured = [step for record in records for step in finished.rankings(record.comparison)]
     overlaps = [one for record in records for one in finished.overlaps(record.comparison)]
     final = compare_step(evaluated, settings, measured, list(dict.fromkeys(overlaps)), remarks)
     with Display() as display:
-        return execute([final], finished.store, display)[final.digest]
+        artifact = execute([final], finished.store, display)[final.digest]
+    if out is not None:
+        copy_comparison(artifact.folder, out)
+    show_comparison(artifact)
+    return artifact
 
 
 Named = Mapping[str, Mapping[str, Model]]
@@ -237,6 +252,18 @@ def unlike(named: Named, baseline: str, finished: "Finished") -> list[str]:
     return comparable.remarks(made, baseline)
 
 
+def copy_comparison(comparison: Path, out: Path) -> None:
+    """Copy the files of a comparison that people and programs read. Raises UserError on failure."""
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        for name in (*COPIED, *(plot.name for plot in comparison.glob("pareto-*"))):
+            shutil.copyfile(comparison / name, out / name)
+    except OSError as error:
+        raise UserError(
+            f"out={out}: {error.strerror}. Cure: a folder that can be written."
+        ) from error
+
+
 def read_runs(folders: Sequence[Path]) -> list[RunRecord]:
     """Return the records of the runs below folders; raises UserError where there are none."""
     for folder in folders:
@@ -253,7 +280,9 @@ def read_runs(folders: Sequence[Path]) -> list[RunRecord]:
             f"no finished run below {names}: no {RUN_FILE} there. Cure: give the folder that a run "
             "or a sweep wrote, runs/DATE/TIME."
         )
-    return [_read(path, RunRecord.model_validate_json) for path in dict.fromkeys(paths)]
+    # A job that was done before is a link to that run, which may lie below a folder as well.
+    paths = list(dict.fromkeys(path.resolve() for path in paths))
+    return [_read(path, RunRecord.model_validate_json) for path in paths]
 
 
 def named_apart(records: Sequence[RunRecord]) -> dict[str, dict[str, Model]]:
@@ -343,16 +372,8 @@ def _short(override: str) -> str:
     return value if value.isidentifier() else f"{key.rpartition('.')[2]}={value}"
 
 
-def _baseline(asked: str, usual: str, names: Sequence[str]) -> str:
-    """Return the name of the baseline: as asked for, or the usual one, or what is nearest to it."""
-    if asked and asked not in names:
-        raise UserError(
-            f"baseline={asked}: no method is called so.{nearest(asked, names)} Cure: one of "
-            f"{', '.join(names)}."
-        )
-    if asked or usual in names:
-        return asked or usual
-    return next((name for name in names if name.startswith(f"{usual} ")), names[0])
+def _first_like(baseline: str, names: Sequence[str]) -> str:
+    return next((name for name in names if name.startswith(f"{baseline} ")), names[0])
 
 
 @dataclass(frozen=True)

@@ -29,7 +29,10 @@ def test_a_forward_pass_by_hand() -> None:
 @pytest.mark.parametrize("trained, times", [(1.0, 3.0), (0.0, 2.0)])
 def test_a_backward_pass_costs_twice_or_once(trained: float, times: float) -> None:
     shape, work = ModelShape(2, 8, 100, 50), Work(3, 6, 1)
-    assert training(shape, [work, work], trained) == 2 * times * forward(shape, work)
+    attention = forward(shape, Work(pairs=6))
+    weights = forward(shape, work) - attention
+    made = training(shape, [work, work], trained)
+    assert made == pytest.approx(2 * (3 * attention + times * weights))
 
 
 @given(st.integers(1, 100), LENGTHS)

@@ -30,14 +30,23 @@ def test_a_counter_that_turned_over_goes_on() -> None:
     assert energy.stop() == 35.0
 
 
+def test_a_counter_without_end_that_began_anew_is_not_infinite() -> None:
+    """From 90 the driver starts again and shows 4."""
+    told = iter([90.0, 4.0])
+    assert Energy([(lambda: next(told), float("inf"))]).stop() == 4.0
+
+
 def test_no_counter_is_not_nothing(tmp_path: Path) -> None:
     assert Energy.of_machine(tmp_path).stop() is None
 
 
 def test_counters_of_packages_are_found_and_their_parts_left_out(tmp_path: Path) -> None:
-    for name, energy in (("intel-rapl:0", 5), ("intel-rapl:0:0", 7), ("intel-rapl:1", 2)):
+    zones = {"intel-rapl:0": "package-0", "intel-rapl:0:0": "core", "intel-rapl:2": "psys"}
+    for name, zone in (zones | {"intel-rapl:1": "package-1"}).items():
+        energy = {"core": 7, "psys": 50}.get(zone, 5 if name.endswith("0") else 2)
         folder = tmp_path / name
         folder.mkdir()
+        (folder / "name").write_text(f"{zone}\n")
         (folder / "energy_uj").write_text(str(energy * 1_000_000))
         (folder / "max_energy_range_uj").write_text("262143328850")
     energy = Energy.of_machine(tmp_path)
@@ -56,4 +65,4 @@ def test_attempts_are_added_up_and_killed_ones_told(tmp_path: Path) -> None:
         pass
     found = notebook.facts()[METERS]
     assert (found["attempts"], found["attempts_without"]) == (2, 1)
-    assert found["peak_memory_bytes"] > MIB
+    assert found["peak_memory_bytes"] > MIB and found["joules"] is None

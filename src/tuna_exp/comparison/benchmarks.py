@@ -169,7 +169,8 @@ def values_behind(figure: Figure, predictions: Sequence[Prediction]) -> list[Pre
 
 
 def _groups(item: Instruction) -> set[str]:
-    return {ALL, item.kind, item.kind.partition("/")[0], item.split}
+    category = item.check.arguments.get("category") if item.check else None
+    return {ALL, item.kind, item.kind.partition("/")[0], item.split, str(category or "")}
 
 
 def _rows(

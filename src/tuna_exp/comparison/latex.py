@@ -1,106 +1,68 @@
-r"""The table of methods for a paper: LaTeX with booktabs, one row per method and split.
+"""The table of methods for a paper: LaTeX with the booktabs package, one row per method.
 
-The file is a `table` environment and stands in a document as it is, with \input and
-\usepackage{booktabs}; rows that are wider than the page want \resizebox or a landscape page. Left
-out: rankings and costs by stage, which the report has, and letters that pdfLaTeX does not know (a
-method that is called so compiles with LuaLaTeX).
+Left out: everything but all items of the first benchmark; the other tables are in table.md.
 """
 
 from tuna_exp.comparison import efficiency, wording
 from tuna_exp.comparison.benchmarks import ALL
-from tuna_exp.comparison.results import Comparison, Row
+from tuna_exp.comparison.results import Comparison
 
-_ESCAPED = {
+_SPECIAL = {
     "\\": r"\textbackslash{}",
-    "{": r"\{",
-    "}": r"\}",
     "&": r"\&",
     "%": r"\%",
     "$": r"\$",
     "#": r"\#",
     "_": r"\_",
+    "{": r"\{",
+    "}": r"\}",
     "~": r"\textasciitilde{}",
     "^": r"\textasciicircum{}",
     "<": r"\textless{}",
     ">": r"\textgreater{}",
-    "|": r"\textbar{}",
-    '"': r"\textquotedbl{}",
     "–": "--",
-    "−": "$-$",
-    "·": r"$\cdot$",
-    "τ": r"$\tau$",
-    "β": r"$\beta$",
-    "λ": r"$\lambda$",
-    "…": r"\ldots{}",
 }
 
 
-def escaped(text: str) -> str:
-    """Text that LaTeX prints as it stands."""
-    return "".join(_ESCAPED.get(letter, letter) for letter in text)
-
-
 def to_latex(comparison: Comparison) -> str:
-    """The table, its verdict as caption, and the notes below it."""
-    head = _head(comparison)
-    body = [line for split in comparison.splits for line in _split(comparison, split, len(head))]
-    notes = [rf"\par {escaped(note)}" for note in wording.notes(comparison)]
+    """Return a table environment; its caption says what the columns are and how many items."""
+    rows = comparison.rows_of(ALL)
+    base, level = comparison.baseline, wording.level(comparison)
+    head = ["Method", "Seeds", "Score", f"Points on {base}", "$p$ (Holm)", "Verdict"]
+    head += efficiency.cost_head(comparison)
+    body = [
+        [
+            row.method,
+            str(row.seeds),
+            wording.percents(row.score),
+            wording.points(row.difference.interval if row.difference else None),
+            wording.p_value(row.difference),
+            row.difference.verdict if row.difference else "baseline",
+            *efficiency.cost_cells(comparison, row.method),
+        ]
+        for row in rows
+    ]
     lines = [
-        r"% \usepackage[T1]{fontenc} \usepackage{booktabs}",
         r"\begin{table}",
         r"\centering",
-        rf"\caption{{{escaped(wording.headline(comparison))}}}",
-        rf"\begin{{tabular}}{{l{'r' * (len(head) - 1)}}}",
+        rf"\begin{{tabular}}{{lr{'l' * (len(head) - 2)}}}",
         r"\toprule",
-        _line(head),
-        *body,
+        _line([cell if cell.startswith("$") else escaped(cell) for cell in head]),
+        r"\midrule",
+        *(_line(list(map(escaped, cells))) for cells in body),
         r"\bottomrule",
         r"\end{tabular}",
-        r"\begin{flushleft}\footnotesize",
-        *notes,
-        r"\end{flushleft}",
+        rf"\caption{{Score in per cent and difference to {escaped(base)} in percentage points over "
+        rf"{escaped(wording.held_out(comparison, rows[0]))}, with {escaped(level)} intervals.}}",
         r"\end{table}",
     ]
     return "\n".join(lines) + "\n"
 
 
-def _head(comparison: Comparison) -> list[str]:
-    level = wording.level(comparison)
-    return [
-        "method",
-        "seeds",
-        f"score % [{level}]",
-        f"points on {comparison.baseline} [{level}]",
-        "p (Holm)",
-        "verdict",
-        *efficiency.cost_head(comparison),
-    ]
-
-
-def _split(comparison: Comparison, split: str, columns: int) -> list[str]:
-    rows = comparison.rows_of(split)
-    mark = f", {comparison.subset}" if comparison.subset else ""
-    title = escaped(f"{wording.split_label(split)} ({wording.runs(rows[0])}{mark})")
-    return [
-        r"\midrule",
-        rf"\multicolumn{{{columns}}}{{l}}{{\textit{{{title}}}}} \\",
-        *(_line(_cells(comparison, row)) for row in rows),
-    ]
-
-
-def _cells(comparison: Comparison, row: Row) -> list[str]:
-    difference = row.difference
-    costs = efficiency.cost_cells(comparison, row.method)
-    return [
-        row.method,
-        str(row.seeds),
-        wording.percents(row.score),
-        wording.points(difference.interval if difference else None),
-        wording.p_value(difference),
-        wording.verdict(difference),
-        *(costs if row.split == ALL else [""] * len(costs)),
-    ]
+def escaped(text: str) -> str:
+    """Return text as LaTeX prints it: every character with a meaning of its own is escaped."""
+    return "".join(_SPECIAL.get(character, character) for character in text)
 
 
 def _line(cells: list[str]) -> str:
-    return " & ".join(map(escaped, cells)) + r" \\"
+    return " & ".join(cells) + r" \\"

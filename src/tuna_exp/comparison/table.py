@@ -14,9 +14,10 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from tuna_exp.comparison import efficiency, figures, latex, wording
+from tuna_exp.comparison import efficiency, figures, wording
 from tuna_exp.comparison.benchmarks import ALL, BenchmarkResult
 from tuna_exp.comparison.json_text import json_text
+from tuna_exp.comparison.latex import to_latex
 from tuna_exp.comparison.reliability import Reliability
 from tuna_exp.comparison.results import Comparison, Row
 from tuna_exp.comparison.verdicts import ordinal, tau, worst_slot
@@ -91,12 +92,12 @@ def _bullet(note: str) -> Table:
 
 
 def write(comparison: Comparison, folder: Path) -> None:
-    """Write comparison.json (all but predictions and curves), table.md, table.tex, two CSVs."""
+    """Write comparison.json (everything but predictions and curves), table.md, .tex, two CSVs."""
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "comparison.json").write_text(to_json(comparison), encoding="utf-8")
     (folder / "table.md").write_text(to_markdown(comparison), encoding="utf-8")
+    (folder / "table.tex").write_text(to_latex(comparison), encoding="utf-8")
     (folder / "table.csv").write_text(to_csv(comparison), encoding="utf-8")
-    (folder / "table.tex").write_text(latex.to_latex(comparison), encoding="utf-8")
     (folder / "figures.csv").write_text(figures.to_csv(comparison), encoding="utf-8")
 
 

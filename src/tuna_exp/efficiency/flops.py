@@ -3,8 +3,8 @@
 These are the operations that the mathematics asks for, as in the PaLM paper (Chowdhery et al. 2022,
 appendix B): padding, recomputed activations and discarded work are not in them, so that methods can
 be compared and not implementations. A multiplication with an addition counts two. Left out: norms,
-activations and the optimizer, below one per cent of a matrix product, and experts that a token does
-not visit.
+activations and the optimizer, below one per cent of a matrix product. Of a mixture of experts all
+are counted, as if a token visited each: an upper bound.
 """
 
 import json
@@ -88,8 +88,11 @@ def training(shape: ModelShape, works: Iterable[Work], trained: float) -> float:
 
     The backward pass asks for the gradients of what was read and of the weights: as much again for
     each, of the weights only for the share that is `trained` (1: all; LoRA: less than 0.01).
+    Attention has no weights of its own: both of its operands have gradients, whatever is trained.
     """
-    return (2.0 + trained) * forward(shape, sum(works, Work()))
+    total = sum(works, Work())
+    attention = forward(shape, Work(pairs=total.pairs))
+    return 3.0 * attention + (2.0 + trained) * (forward(shape, total) - attention)
 
 
 def answering(llm: Any, works: Iterable[Work]) -> float | None:

@@ -10,6 +10,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from math import isfinite
 from pathlib import Path
 from typing import Any
 
@@ -40,7 +41,8 @@ def metered(folder: Path) -> Iterator[None]:
         yield
     finally:
         joules, earlier = energy.stop(), before.get("joules", 0.0)
-        known = joules is not None and earlier is not None
+        # A sum that lacks the part of a killed attempt is no sum.
+        known = joules is not None and earlier is not None and not unmetered
         peaks = [p for p in (peak_bytes(), before.get("peak_memory_bytes")) if p is not None]
         found = {
             "joules": round(earlier + joules, 1) if known else None,
@@ -110,15 +112,21 @@ class Energy:
     def _add(self) -> None:
         for place, (read, turnover) in enumerate(self.counters):
             now = read()
-            self.joules += (now - self._last[place]) % turnover
+            added = now - self._last[place]
+            if added < 0:  # it turned over, or, where it never does, began anew
+                added = added + turnover if isfinite(turnover) else now
+            self.joules += added
             self._last[place] = now
 
 
 def _rapl_counters(root: Path) -> list[tuple[Callable[[], float], float]]:
-    """Return the counters of the processor packages; raises OSError where they may not be read."""
+    """Return the counters of processor packages and memory; OSError where they may not be read.
+
+    Zones of other names hold or repeat these (psys is the whole system).
+    """
     counters = []
     for folder in sorted(root.glob("intel-rapl:*")):
-        if folder.name.count(":") == 1:  # a package, not a part of one
+        if (folder / "name").read_text(encoding="ascii").startswith(("package", "dram")):
             turnover = int((folder / "max_energy_range_uj").read_text(encoding="ascii"))
             counters.append((_reader(folder / "energy_uj"), turnover * _MICRO))
     return counters
@@ -137,7 +145,9 @@ def _gpu_counters() -> list[tuple[Callable[[], float], float]]:
         import pynvml
 
         pynvml.nvmlInit()
-        handles = [pynvml.nvmlDeviceGetHandleByIndex(i) for i in range(cuda.device_count())]
+        # By identity: the driver counts devices that CUDA_VISIBLE_DEVICES hides too.
+        names = [f"GPU-{cuda.get_device_properties(i).uuid}" for i in range(cuda.device_count())]
+        handles = [pynvml.nvmlDeviceGetHandleByUUID(name) for name in names]
         readers = [_gpu_reader(pynvml, handle) for handle in handles]
         for read in readers:
             read()

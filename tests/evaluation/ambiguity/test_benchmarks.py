@@ -42,7 +42,7 @@ def answered(made: AmbiguityBenchmark, *texts: str) -> list[Prediction]:
 
 
 def test_what_is_right(tmp_path: Path) -> None:
-    """Asking and stating a reading are right where it is unclear; asking is wrong elsewhere."""
+    """Asking and stating a reading are right where it is unclear, and wrong elsewhere."""
     rows = [clamber("Who is she?", 1), clamber("Who is he?", 1), clamber("Who is it?", 1)]
     rows += [clamber("1 + 1?", 0), clamber("2 + 2?", 0)]
     made = requests(written(tmp_path / "c.jsonl", rows))
@@ -58,18 +58,26 @@ def test_what_is_right(tmp_path: Path) -> None:
     figures = {(f.metric, f.group): f.interval.value for f in made.figures(said, BOOTSTRAP)}
     assert figures["balanced accuracy", "all"] == pytest.approx((2 / 3 + 1 / 2) / 2)
     assert figures["accuracy", "all"] == pytest.approx(3 / 5)
-    assert figures["asks, unclear", "all"] == pytest.approx(1 / 3)
-    assert figures["states its reading, unclear", "all"] == pytest.approx(1 / 3)
-    assert figures["asks, clear", "all"] == pytest.approx(1 / 2)
+    assert figures["asks", "unclear requests"] == pytest.approx(1 / 3)
+    assert figures["states its reading", "unclear requests"] == pytest.approx(1 / 3)
+    assert figures["asks", "clear requests"] == pytest.approx(1 / 2)
     assert figures["accuracy", "LA"] == pytest.approx(3 / 5)
 
 
-@pytest.mark.parametrize("text", ["It is so.", "What do you mean?"])
+@pytest.mark.parametrize(
+    "text", ["It is so.", "What do you mean?", "Assuming you mean a bank, it is so."]
+)
 def test_always_the_same_is_chance(text: str, tmp_path: Path) -> None:
     rows = [clamber(f"{i}?", int(i < 9)) for i in range(12)]
     made = requests(written(tmp_path / "c.jsonl", rows))
     figure = made.figures(answered(made, *[text] * 12), BOOTSTRAP)[0]
     assert figure.metric == "balanced accuracy" and figure.interval.value == 0.5
+
+
+def test_repeating_the_request_is_not_asking(tmp_path: Path) -> None:
+    made = requests(written(tmp_path / "c.jsonl", [clamber("Who are you?", 1), clamber("2?", 0)]))
+    assert not made.score(made.items()[0], answer("Who are you?")).passed
+    assert made.score(made.items()[0], answer("Who are you? Do you mean me?")).passed
 
 
 def test_clariq_has_one_item_per_request(tmp_path: Path) -> None:

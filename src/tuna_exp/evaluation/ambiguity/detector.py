@@ -31,7 +31,7 @@ _ASSUMES = re.compile(
     r"\b(i|we)('ll| will|'m|'ve| am| have)? (assum\w+|take it|took it|interpret\w*)\b"
     r"|\bassuming\b|\bif (you|by [^,.]{1,40}you) mean\b"
     r"|\bif you('re| are) (referring|asking|looking)\b"
-    r"|\b(it|that|this|the answer) (really )?depends\b|\bdepending on\b"
+    r"|\b(it|that|this|the answer) (really )?depends\b"
     r"|\b(is|are|seems|remains) (ambiguous|unclear|unspecified|not clear|not specified)\b"
     r"|\b(several|many|multiple|different|two|more than one) "
     r"(possible )?(meanings|interpretations|readings|senses|ways to (read|understand|interpret))\b"
@@ -56,6 +56,17 @@ def asks(text: str) -> bool:
 def assumes(text: str) -> bool:
     """Whether an answer says that the request can be read in several ways, or how it reads it."""
     return _ASSUMES.search(_plain(text)) is not None
+
+
+def without(request: str, answer: str) -> str:
+    """Return an answer without the sentences that repeat the request: they ask nothing."""
+    known = {_bare(sentence) for sentence in _SENTENCE.findall(request)}
+    kept = [one for one in _SENTENCE.findall(answer) if _bare(one) not in known or not _bare(one)]
+    return "".join(kept)
+
+
+def _bare(sentence: str) -> str:
+    return " ".join(re.findall(r"[a-z0-9]+", sentence.lower()))
 
 
 def _sentences(text: str) -> list[str]:

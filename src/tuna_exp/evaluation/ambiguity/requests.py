@@ -27,7 +27,7 @@ from tuna_exp.comparison.statistics import (
 from tuna_exp.datasets.checking import Entry, Identifier, NotBlank, Shape, collect, fit
 from tuna_exp.datasets.reading import MalformedError, Rows, fingerprint, read_rows
 from tuna_exp.errors import ConfigError
-from tuna_exp.evaluation.ambiguity.detector import asks, assumes
+from tuna_exp.evaluation.ambiguity.detector import asks, assumes, without
 from tuna_exp.evaluation.base import Figure
 from tuna_exp.llms.decoding import Decoding
 from tuna_exp.records import Candidate, Check, Instruction, Prediction
@@ -97,10 +97,10 @@ class AmbiguityBenchmark:
     def score(self, instruction: Instruction, answer: Candidate) -> Prediction:
         """Score 1 where an unclear request is asked about or its reading is stated, else 0.
 
-        And where a clear one is answered without asking: to state a reading of it does no harm.
+        And where a clear one is simply answered: a model that always states one has told nothing.
         """
-        asked = asks(answer.text)
-        right = asked or assumes(answer.text) if is_unclear(instruction) else not asked
+        unclear = asks(said := without(instruction.text, answer.text)) or assumes(said)
+        right = unclear == is_unclear(instruction)
         return Prediction(
             instruction=instruction,
             text=answer.text,
@@ -121,13 +121,12 @@ class AmbiguityBenchmark:
         ]
         unclear = [p for p in predictions if is_unclear(p.instruction)]
         clear = [p for p in predictions if not is_unclear(p.instruction)]
-        for name, some, does in (
-            ("asks, unclear", unclear, asks),
-            ("states its reading, unclear", unclear, assumes),
-            ("asks, clear", clear, asks),
-        ):
-            count = sum(does(p.text) for p in some)
-            made.append(Figure(name, "all", share_interval(count, len(some), bootstrap.confidence)))
+        # Over groups that no item is called by: these rates are not means of the items' scores.
+        for group, some in (("unclear requests", unclear), ("clear requests", clear)):
+            for name, does in (("asks", asks), ("states its reading", assumes)):
+                count = sum(does(without(p.instruction.text, p.text)) for p in some)
+                share = share_interval(count, len(some), bootstrap.confidence)
+                made.append(Figure(name, group, share))
         for group in sorted({p.instruction.kind.partition("/")[0] for p in predictions}):
             part = [p for p in predictions if p.instruction.kind.partition("/")[0] == group]
             made.append(Figure("accuracy", group, _accuracy(part, bootstrap)))

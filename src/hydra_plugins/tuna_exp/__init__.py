@@ -1,0 +1,1 @@
+"""What Hydra finds here: sweepers and launchers that this package brings along."""

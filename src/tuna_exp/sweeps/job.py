@@ -1,0 +1,239 @@
+"""One job of a sweep, in whatever process: it is done once, and its folder says what it came to.
+
+A job never raises, as launchers give up the other jobs then. Left out: retries, which the launching
+process makes (`launching`).
+"""
+
+import json
+import os
+import socket
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from hydra.core.hydra_config import HydraConfig
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+from tuna_exp.sweeps.identity import claimed, finished_run, identity, recorded, take_over
+from tuna_exp.sweeps.outcomes import (
+    FAILURE_FILE,
+    JOB_FILE,
+    RUN_FILE,
+    SCREEN_FILE,
+    Failure,
+    Job,
+    began,
+    command_line,
+    keep,
+    outcome_of,
+)
+
+# What is done with a composed config: see `experiment.run_experiment` for the arguments.
+Task = Callable[..., None]
+# The process that launches the jobs: one that runs in it keeps its screen.
+_launching: int | None = None
+# Says to a process that it is one job of a sweep, as JSON (see `in_folder`).
+JOB_VARIABLE = "TUNA_EXP_JOB"
+
+
+def launching_here() -> None:
+    """Say that this process launches the jobs of a sweep."""
+    global _launching
+    _launching = os.getpid()
+
+
+@dataclass(frozen=True)
+class Command:
+    """What was typed: `words` before the overrides, flags included, which `overrides`, and what is
+    done with the config.
+
+    `explain` turns an error into words and an exit status. It is sent to other processes.
+    """
+
+    task: Task
+    settings: Path
+    words: tuple[str, ...]
+    overrides: tuple[str, ...]
+    explain: Callable[[Exception, Sequence[str]], tuple[str, int]]
+
+    @property
+    def name(self) -> tuple[str, ...]:
+        """The words that decide what is done: no flag that says where settings are read."""
+        words = list(self.words)
+        return tuple(words[: next((i for i, w in enumerate(words) if w.startswith("-")), None)])
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a job stands: its number in the sweep of a folder, its own folder and overrides."""
+
+    number: int
+    sweep: Path
+    output: Path
+    overrides: tuple[str, ...]
+    own: tuple[str, ...]
+    hydras: tuple[str, ...] = ()
+
+
+def place_in_sweep(asked: Sequence[str]) -> Place:
+    """Return where the job that Hydra runs now stands; `asked` is what was typed."""
+    settings = HydraConfig.get()
+    overrides = typed(settings.overrides.task)
+    return Place(
+        number=settings.job.num,
+        sweep=Path(settings.sweep.dir),
+        output=Path(settings.runtime.output_dir),
+        overrides=overrides,
+        own=tuple(o for o in overrides if o not in asked) or overrides,
+        hydras=typed(settings.overrides.hydra),
+    )
+
+
+def in_folder(place: Place) -> dict[str, Any]:
+    """Return, as JSON values, what a process of its own must know of its place."""
+    return {
+        "number": place.number,
+        "sweep": str(place.sweep),
+        "output": str(place.output),
+        "own": list(place.own),
+    }
+
+
+def place_of_process(overrides: Sequence[str]) -> Place | None:
+    """Return where the job of this process stands, None where it is a run of its own.
+
+    Only the first rank keeps the books: others train along and write nothing.
+    """
+    told = os.environ.get(JOB_VARIABLE)
+    if told is None or int(os.environ.get("LOCAL_RANK", "0")) > 0:
+        return None
+    known = json.loads(told)
+    return Place(
+        number=known["number"],
+        sweep=Path(known["sweep"]),
+        output=Path(known["output"]),
+        overrides=tuple(overrides),
+        own=tuple(known["own"]),
+        hydras=typed(HydraConfig.get().overrides.hydra),
+    )
+
+
+def typed(node: Any) -> tuple[str, ...]:
+    """Return overrides as they were typed: iterated over, one with an interpolation is resolved."""
+    listed: Any = OmegaConf.to_container(node)
+    return tuple(map(str, listed))
+
+
+def run_job(command: Command, place: Place, config: DictConfig) -> None:
+    """Run a job unless this execution of its sweep has its result, or another run is the same."""
+    this = began(place.sweep)
+    earlier = outcome_of(place.output, this) if this else None
+    if earlier is not None and earlier.state != "unfinished":
+        return
+    with own_screen(place.output):
+        name = named(config, command)
+        if recorded(place.output) != name:
+            (place.output / RUN_FILE).unlink(missing_ok=True)  # of another job that was here
+        line = again(command, place)
+        (place.output / FAILURE_FILE).unlink(missing_ok=True)
+        keep(place.output, JOB_FILE, started(this, place, line))
+        tell(place, " ".join(place.own))
+        try:
+            do_once(name, command, place, config)
+        except Exception as error:
+            message, status = command.explain(error, place.overrides)
+            failure = Failure(
+                sweep=this,
+                number=place.number,
+                overrides=place.own,
+                message=message,
+                status=status,
+                line=line,
+            )
+            keep(place.output, FAILURE_FILE, failure)
+
+
+def again(command: Command, place: Place) -> str:
+    """Return the line that runs a job alone, with its folder as seen from here."""
+    near = os.path.relpath(place.output)
+    shown = Path(near if not near.startswith("..") else place.output)
+    return command_line(command.words, (*place.hydras, *place.overrides), shown)
+
+
+def started(sweep: int, place: Place, line: str) -> Job:
+    """Return the record of a job that starts now in this process."""
+    return Job(
+        sweep=sweep,
+        number=place.number,
+        overrides=place.own,
+        line=line,
+        pid=os.getpid(),
+        host=socket.gethostname(),
+        began=time.time(),
+    )
+
+
+def named(config: DictConfig, command: Command) -> str:
+    """Return the identity of a run, "" where a value cannot be resolved: the run will say so."""
+    with suppress(OmegaConfBaseException):
+        return identity(config, command.name)
+    return ""
+
+
+def do_once(name: str, command: Command, place: Place, config: DictConfig) -> None:
+    """Do what the command is for, or let the job's folder stand for a run of the same identity."""
+
+    def do() -> None:
+        (place.output / RUN_FILE).unlink(missing_ok=True)  # its artifacts are gone
+        command.task(config, command.settings, place.output, place.overrides, show=False)
+
+    if not name:
+        do()
+        return
+    artifacts = Path(config.artifacts)
+    below = (place.sweep, Path(config.runs))
+    with claimed(name, artifacts, lambda: tell(place, "waits for an equal run")):
+        done = finished_run(name, artifacts, below)
+        if done is None:
+            do()
+            return
+        if done.resolve() != place.output.resolve():
+            take_over(done, place.output)
+        tell(place, f"already done in {done}")
+
+
+def tell(place: Place, text: str) -> None:
+    """Write a line about a job."""
+    sys.stderr.write(f"job {place.number}: {text}\n")
+
+
+@contextmanager
+def own_screen(output: Path) -> Iterator[None]:
+    """Send what is written to the terminal to the job's folder, unless the job runs alone there.
+
+    File descriptors are redirected, as libraries in C and processes of theirs write to those.
+    """
+    if _launching == os.getpid():
+        yield
+        return
+    saved = []
+    for stream in (sys.stdout, sys.stderr):
+        stream.flush()
+    with (output / SCREEN_FILE).open("ab") as screen:
+        for descriptor in (1, 2):
+            saved.append(os.dup(descriptor))
+            os.dup2(screen.fileno(), descriptor)
+    try:
+        yield
+    finally:
+        for stream in (sys.stdout, sys.stderr):
+            with suppress(OSError):
+                stream.flush()
+        for descriptor, original in zip((1, 2), saved, strict=True):
+            os.dup2(original, descriptor)
+            os.close(original)

@@ -1,0 +1,91 @@
+"""A launcher that goes on where a worker has died.
+
+Every launcher gives up all jobs of a batch when one of its processes is killed: joblib ends its
+other workers, submitit and Ray raise for the first. So the batch is launched again, in which
+finished and failed jobs return at once; what still kills its process is in the end run alone.
+"""
+
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from hydra.core.utils import JobReturn
+from hydra.plugins.launcher import Launcher
+from hydra.types import HydraContext, TaskFunction
+from omegaconf import DictConfig
+
+from tuna_exp.sweeps.outcomes import SWEEP_FILE, Outcome, Sweep, keep, outcomes, read, varying
+from tuna_exp.sweeps.watching import Watch
+
+RELAUNCHES = 2
+
+
+class SurvivingLauncher(Launcher):
+    """Wraps any launcher; `folder` is the sweep's."""
+
+    def __init__(self, inner: Launcher, folder: Path) -> None:
+        self.inner, self.folder = inner, folder
+        self._began = time.time_ns()
+        self._jobs: dict[int, tuple[str, ...]] = {}
+
+    def setup(
+        self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig
+    ) -> None:
+        """The launcher inside was set up by Hydra."""
+
+    def launch(
+        self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int
+    ) -> Sequence[JobReturn]:
+        """Run a batch of jobs; results are in their folders, what is returned may lack some.
+
+        Raises what the launcher raised where no job of the batch has begun: a setting of it is
+        wrong then.
+        """
+        self._jobs |= {initial_job_idx + i: tuple(own) for i, own in enumerate(job_overrides)}
+        keep(self.folder, SWEEP_FILE, Sweep(began=self._began, jobs=varying(self._jobs)))
+        with Watch(self.folder, len(self._jobs)):
+            for _ in range(1 + RELAUNCHES):
+                try:
+                    return self.inner.launch(job_overrides, initial_job_idx)
+                except Exception as error:
+                    if not self._left(error):
+                        return []
+            for outcome in self._unfinished():
+                self._alone(outcome.number)
+        return []
+
+    def _left(self, error: Exception) -> list[Outcome]:
+        """Return the jobs that have no result after an error, having said so."""
+        left = self._unfinished()
+        if len(left) == len(self._jobs) and all(o.state == "not started" for o in left):
+            raise error
+        if left:
+            reason = " ".join(f"{type(error).__name__}: {error}".split())[:200]
+            dead = [o.number for o in left if o.state == "unfinished"]
+            sys.stderr.write(
+                f"a job's process died (of job {' or '.join(map(str, dead)) or '?'}; {reason}); "
+                f"{len(left)} job(s) without a result go on\n"
+            )
+        return left
+
+    def _unfinished(self) -> list[Outcome]:
+        return [o for o in outcomes(self.folder) if o.state in ("unfinished", "not started")]
+
+    def _alone(self, number: int) -> None:
+        """Run one job; if its process dies again, the folder says so by what it lacks."""
+        try:
+            self.inner.launch([self._jobs[number]], number)
+        except Exception as error:
+            sys.stderr.write(f"job {number}: its process died again ({type(error).__name__})\n")
+
+
+def surviving(launcher: Any, config: DictConfig) -> SurvivingLauncher:
+    """Wrap the launcher that Hydra has made for a sweep."""
+    return SurvivingLauncher(launcher, Path(str(config.hydra.sweep.dir)))
+
+
+def executing(folder: Path) -> Sweep | None:
+    """Return the execution that a sweep's folder belongs to."""
+    return read(folder / SWEEP_FILE, Sweep)
