@@ -220,7 +220,10 @@ def test_a_sweep_over_seeds_ends_in_one_row_per_method(
     assert tuna_exp("compare", "runs=sweep/0,changed", "out=apart") == 0
     said = Path("apart/table.md").read_text()
     assert re.search(r"\| sft epochs=2 \| 8 \| 1 \|", said)
-    assert 'sft with seed 1 is not pooled with seed 0: "train SFT" has epochs 2, not 1' in said
+    assert (
+        'sft with seed 1 is not pooled with seed 0: "train SFT" has objective.epochs 2, not 1'
+        in said
+    )
 
 
 def test_runs_of_two_artifact_folders_are_compared(

@@ -32,6 +32,8 @@ if TYPE_CHECKING:
     from tuna_exp.stages.compare import Settings
 
 COPIED = ("table.md", "table.tex", "table.csv", "figures.csv", "comparison.json", "report.html")
+# Overrides that say where things go and who pays, which makes no other method.
+_UNTOLD = ("method=", "artifacts=", "hydra.", "logger", "comparison.", "budget.", "transport=")
 _log = logging.getLogger(__name__)
 T = TypeVar("T")
 
@@ -352,8 +354,8 @@ def _own(
 
 
 def _differing(record: RunRecord, runs: int, asked: Mapping[str, int]) -> tuple[str, ...]:
-    """Return what was asked of only some of the runs, besides method and a seed that is known."""
-    told = ("method=",) if record.known_seed is None else ("method=", "seed=")
+    """Return what only some of the runs were asked, besides method, places and a known seed."""
+    told = _UNTOLD if record.known_seed is None else (*_UNTOLD, "seed=")
     return tuple(_short(o) for o in record.overrides if asked[o] < runs and not o.startswith(told))
 
 
