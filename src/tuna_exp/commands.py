@@ -55,6 +55,11 @@ def compare(arguments: Sequence[str]) -> int:
     if {"-h", "--help"} & set(arguments):
         sys.stdout.write(COMPARE)
         return 0
+    if any(argument.startswith("wandb=") for argument in arguments):
+        raise UserError(
+            "compare cannot read W&B: what is logged there is the first seed's first 200 answers, "
+            "too few for a paired difference. Cure: runs=FOLDER, the folders of the same runs."
+        )
     given = dict(argument.partition("=")[::2] for argument in arguments)
     known = ("runs", "baseline", "out", "artifacts")
     wrong = [a for a in arguments if a.partition("=")[0] not in known]

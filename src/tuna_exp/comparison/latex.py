@@ -37,7 +37,7 @@ def to_latex(comparison: Comparison) -> str:
             wording.percents(row.score),
             wording.points(row.difference.interval if row.difference else None),
             wording.p_value(row.difference),
-            row.difference.verdict if row.difference else "baseline",
+            wording.verdict(row.difference),
             *efficiency.cost_cells(comparison, row.method),
         ]
         for row in rows
