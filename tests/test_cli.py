@@ -88,6 +88,8 @@ BAD = {
     "compare runs=": "it takes runs=FOLDER",
     "compare runs=nowhere": "runs=nowhere: there is no such folder",
     "compare runs=.": "no finished run below",
+    "compare wandb=us/tuna": "compare cannot read W&B.*Cure: runs=FOLDER",
+    "compare runs=. artifcats=x": "out=FOLDER and artifacts=FOLDER, each once",
     "artifacts": "required: command",
     "artifacts lst": "invalid choice: 'lst'",
     "artifacts explain 12": "artifact '12' is not in the store",

@@ -194,6 +194,55 @@ def test_a_sweep_ends_in_one_comparison_and_a_bad_job_stops_no_other(
     assert "tuna_p dpo" in capsys.readouterr().out
 
 
+def test_a_sweep_over_seeds_ends_in_one_row_per_method(
+    tuna_exp: Command, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """2 methods and 2 seeds of 8 items: pooled, tested, against any of them, in files.
+
+    Then seed 1 once more, as if a YAML file had changed: what no override tells, its settings do.
+    """
+    assert tuna_exp("-m", "method=sft,tuna_p", "seed=0,1", "dataset.count=8") == 0
+    assert "2 seeds" in capsys.readouterr().out
+    assert tuna_exp("compare", "runs=sweep", "baseline=tuna_p", "out=made") == 0
+    made = json.loads(Path("made/comparison.json").read_text())
+    rows = {row["method"]: row for row in made["rows"] if row["split"] == "all"}
+    assert {name: row["seeds"] for name, row in rows.items()} == {"base": 1, "sft": 2, "tuna_p": 2}
+    assert rows["tuna_p"]["difference"] is None and rows["sft"]["difference"]["seeds"] == 2
+    assert "\\toprule" in Path("made/table.tex").read_text()
+    assert Path("made/pareto-compute.png").read_bytes().startswith(b"\x89PNG")
+
+    assert tuna_exp("method=sft", "seed=1", "dataset.count=8", "objective.sft.epochs=2") == 0
+    told = record().model_dump(mode="json")
+    told["overrides"] = [o for o in told["overrides"] if "epochs" not in o]
+    changed = Path("changed") / RUN_FILE
+    changed.parent.mkdir()
+    changed.write_text(json.dumps(told))
+    assert tuna_exp("compare", "runs=sweep/0,changed", "out=apart") == 0
+    said = Path("apart/table.md").read_text()
+    assert re.search(r"\| sft epochs=2 \| 8 \| 1 \|", said)
+    assert (
+        'sft with seed 1 is not pooled with seed 0: "train SFT" has objective.epochs 2, not 1'
+        in said
+    )
+
+
+def test_runs_of_two_artifact_folders_are_compared(
+    tuna_exp: Command, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Two machines, one seed each; then the second's folder was moved."""
+    for seed in "01":
+        run = ("method=sft", f"seed={seed}", f"hydra.run.dir=run{seed}", f"artifacts=store{seed}")
+        assert tuna_exp(*run, "dataset.count=8") == 0
+    capsys.readouterr()
+    assert tuna_exp("compare", "runs=run0,run1") == 0
+    assert "2 seeds" in capsys.readouterr().out
+    Path("store1").rename("moved")
+    assert tuna_exp("compare", "runs=run0,run1") == 2
+    assert "artifacts=FOLDER" in capsys.readouterr().err
+    assert tuna_exp("compare", "runs=run0,run1", "artifacts=moved") == 0
+    assert "compare: reused" in capsys.readouterr().err
+
+
 OWN = """
 from dataclasses import dataclass
 from torch import Tensor

@@ -16,9 +16,11 @@ Run = Callable[[Sequence[str]], int]
 # In the order of the help.
 TASKS = ("run", "look before you run", "data and rankings", "results", "money")
 COMPARE = (
-    "usage: tuna-exp compare runs=FOLDER[,FOLDER...] [baseline=METHOD] [out=FOLDER]\n\n"
+    "usage: tuna-exp compare runs=FOLDER[,FOLDER...] [baseline=METHOD] [out=FOLDER]\n"
+    "       [artifacts=FOLDER[,FOLDER...]]\n\n"
     "Compare the methods of finished runs; those that differ by their seed alone are one method.\n"
     "out=FOLDER gets the table as Markdown, LaTeX and CSV, the figures, and the HTML report.\n"
+    "artifacts=FOLDER is where artifacts are now, if not where the runs had them.\n"
 )
 
 
@@ -53,19 +55,26 @@ def compare(arguments: Sequence[str]) -> int:
     if {"-h", "--help"} & set(arguments):
         sys.stdout.write(COMPARE)
         return 0
+    if any(argument.startswith("wandb=") for argument in arguments):
+        raise UserError(
+            "compare cannot read W&B: what is logged there is the first seed's first 200 answers, "
+            "too few for a paired difference. Cure: runs=FOLDER, the folders of the same runs."
+        )
     given = dict(argument.partition("=")[::2] for argument in arguments)
-    wrong = [a for a in arguments if a.partition("=")[0] not in ("runs", "baseline", "out")]
+    known = ("runs", "baseline", "out", "artifacts")
+    wrong = [a for a in arguments if a.partition("=")[0] not in known]
     if wrong or not all(given.values()) or "runs" not in given or len(given) < len(arguments):
         raise UserError(
             f"compare was given '{' '.join(arguments)}'; it takes runs=FOLDER or "
-            "runs=FOLDER,FOLDER, baseline=METHOD and out=FOLDER, each once. Cure: give the folder "
-            "that a run or a sweep wrote, runs/DATE/TIME."
+            "runs=FOLDER,FOLDER, baseline=METHOD, out=FOLDER and artifacts=FOLDER, each once. "
+            "Cure: give the folder that a run or a sweep wrote, runs/DATE/TIME."
         )
     from tuna_exp.runs import compare_runs
 
     folders = [Path(folder) for folder in given["runs"].split(",")]
     out = Path(given["out"]) if "out" in given else None
-    compare_runs(folders, given.get("baseline"), out)
+    roots = [Path(root) for root in given["artifacts"].split(",")] if "artifacts" in given else []
+    compare_runs(folders, given.get("baseline"), out, roots)
     return 0
 
 

@@ -136,7 +136,7 @@ def trained_here(config: DictConfig) -> Any:
     Its evaluation by the run that trained it is then found, which knows it by that step.
     """
     from tuna_exp.runs import Finished
-    from tuna_exp.store import Store
+    from tuna_exp.stores import Stores
 
     folder = Path(str(config.model.get("name") or "")).expanduser()
     root = Path(config.artifacts).resolve()
@@ -144,6 +144,6 @@ def trained_here(config: DictConfig) -> Any:
         return None
     found = _CHECKPOINT.fullmatch(folder.resolve().relative_to(root).as_posix())
     try:
-        return Finished(Store(root)).step(found[1]) if found else None
+        return Finished(Stores([root])).step(found[1]) if found else None
     except UserError:
         return None  # something it was made from was pruned: its weights still tell what it is

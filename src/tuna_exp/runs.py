@@ -16,12 +16,14 @@ from pydantic import ValidationError
 from rich.console import Console
 from rich.text import Text
 
+from tuna_exp import comparable
 from tuna_exp.errors import UserError, nearest
 from tuna_exp.plan import Step, Workspace, execute, json_value, missing_steps
 from tuna_exp.planned import write_planned
 from tuna_exp.progress import Display
 from tuna_exp.records import Record
 from tuna_exp.store import MANIFEST, Artifact, Store
+from tuna_exp.stores import Stores
 from tuna_exp.sweeps.outcomes import RUN_FILE
 
 if TYPE_CHECKING:
@@ -31,6 +33,8 @@ if TYPE_CHECKING:
     from tuna_exp.stages.compare import Settings
 
 COPIED = ("table.md", "table.tex", "table.csv", "figures.csv", "comparison.json", "report.html")
+# Overrides that say where things go and who pays, which makes no other method.
+_UNTOLD = ("method=", "artifacts=", "hydra.", "logger", "comparison.", "budget.", "transport=")
 _log = logging.getLogger(__name__)
 T = TypeVar("T")
 
@@ -180,27 +184,26 @@ def show_comparison(artifact: Artifact) -> None:
 
 
 def compare_runs(
-    folders: Sequence[Path], baseline: str | None = None, out: Path | None = None
+    folders: Sequence[Path],
+    baseline: str | None = None,
+    out: Path | None = None,
+    roots: Sequence[Path] = (),
 ) -> Artifact:
     """Compare the methods of all finished runs below the folders, and print the comparison.
 
-    Against `baseline`, or that of the first run. Its files are copied to the folder `out`. Raises
-    UserError where there is nothing to compare, an artifact is gone or nothing has that name.
+    Against `baseline`, or that of the first run. Its files are copied to the folder `out`.
+    Artifacts are looked for below `roots` and where the runs had them, and the comparison goes to
+    the first of these. Raises UserError where there is nothing to compare, an artifact is gone or
+    nothing has that name.
     """
     records = read_runs(folders)
-    roots = {record.artifacts for record in records}
-    if len(roots) > 1:
-        raise UserError(
-            f"the runs keep their artifacts in different folders ({', '.join(sorted(roots))}). "
-            "Cure: compare those of one folder."
-        )
-    finished = Finished(Store(Path(roots.pop())))
+    places = [*roots, *(Path(record.artifacts) for record in records)]
+    finished = Finished(Stores(list(dict.fromkeys(places))))
     # Imported late, with torch and all: folders without a run are told at once.
     from tuna_exp.scoring import compare_step
 
-    evaluated = {
-        method: _by_benchmark(finished, models) for method, models in named_apart(records).items()
-    }
+    named, remarks = told_apart(named_apart(records), finished)
+    evaluated = {method: _by_benchmark(finished, models) for method, models in named.items()}
     settings = finished.settings(records[0].comparison)
     if baseline is not None:
         if baseline not in evaluated:
@@ -211,9 +214,10 @@ def compare_runs(
         settings = replace(settings, baseline=baseline)
     if settings.baseline not in evaluated:
         settings = replace(settings, baseline=_first_like(settings.baseline, list(evaluated)))
+    remarks += unlike(named, settings.baseline, finished)
     measured = [step for record in records for step in finished.rankings(record.comparison)]
     overlaps = [one for record in records for one in finished.overlaps(record.comparison)]
-    final = compare_step(evaluated, settings, measured, list(dict.fromkeys(overlaps)))
+    final = compare_step(evaluated, settings, measured, list(dict.fromkeys(overlaps)), remarks)
     with Display() as display:
         artifact = execute([final], finished.store, display)[final.digest]
     if out is not None:
@@ -222,11 +226,41 @@ def compare_runs(
     return artifact
 
 
+Named = Mapping[str, Mapping[str, Model]]
+
+
+def told_apart(named: Named, finished: "Finished") -> tuple[dict[str, dict[str, Model]], list[str]]:
+    """Return the models by name and seed, and in words which were not seeds of one method.
+
+    What overrides cannot tell is asked of all that made the models (see `comparable`).
+    """
+    found: dict[str, dict[str, Model]] = {}
+    told: list[str] = []
+    for name, models in named.items():
+        made = {seed: finished.lineage(model) for seed, model in models.items()}
+        first, *others = comparable.groups(made)
+        told += comparable.not_pooled(name, made, [first, *others])
+        found[name] = {seed: models[seed] for seed in first}
+        for number, part in enumerate(others, 1):
+            change = comparable.first_change(made, part, first)
+            own = f"{name} {change.key.rpartition('.')[2]}={change.one}"
+            free = f"{own} {number}" if own in {**found, **named} else own
+            found[free] = {seed: models[seed] for seed in part}
+    return found, told
+
+
+def unlike(named: Named, baseline: str, finished: "Finished") -> list[str]:
+    """Return in words what the methods do not have in common with the baseline."""
+    first = {name: next(iter(models.values())) for name, models in named.items()}
+    made = {name: finished.lineage(model) for name, model in first.items()}
+    return comparable.remarks(made, baseline)
+
+
 def copy_comparison(comparison: Path, out: Path) -> None:
     """Copy the files of a comparison that people and programs read. Raises UserError on failure."""
     try:
         out.mkdir(parents=True, exist_ok=True)
-        for name in COPIED:
+        for name in (*COPIED, *(plot.name for plot in comparison.glob("pareto-*"))):
             shutil.copyfile(comparison / name, out / name)
     except OSError as error:
         raise UserError(
@@ -322,8 +356,8 @@ def _own(
 
 
 def _differing(record: RunRecord, runs: int, asked: Mapping[str, int]) -> tuple[str, ...]:
-    """Return what was asked of only some of the runs, besides method and a seed that is known."""
-    told = ("method=",) if record.known_seed is None else ("method=", "seed=")
+    """Return what only some of the runs were asked, besides method, places and a known seed."""
+    told = _UNTOLD if record.known_seed is None else (*_UNTOLD, "seed=")
     return tuple(_short(o) for o in record.overrides if asked[o] < runs and not o.startswith(told))
 
 
@@ -350,7 +384,7 @@ def _first_like(baseline: str, names: Sequence[str]) -> str:
 class Finished:
     """Steps and settings of finished artifacts, made again from their manifests."""
 
-    store: Store
+    store: Stores
 
     def step(self, digest: str) -> Step:
         """Return an artifact's step with all it was made from; UserError where one is gone."""
@@ -371,6 +405,15 @@ class Finished:
         found = self._manifest(comparison)["settings"].get("overlaps", [])
         return [Contamination.model_validate(one) for one in found]
 
+    def lineage(self, model: Model) -> comparable.Lineage:
+        """Return all that made a model."""
+        figures = next(iter(model.scores.values())).figures
+        return comparable.lineage(self.step(figures), self._folder)
+
+    def _folder(self, step: Step) -> Path | None:
+        found = self.store.find(step)
+        return found.folder if found else None
+
     def rankings(self, comparison: str) -> list[Step]:
         """Return the steps of all rankings that a comparison measured."""
         made = self._manifest(comparison)["inputs"].values()
@@ -385,11 +428,13 @@ class Finished:
         return known[digest]
 
     def _manifest(self, digest: str) -> Any:
-        folders = sorted(self.store.root.glob(f"*/{digest[:16]}"))
+        roots = self.store.roots
+        folders = [f for root in roots for f in sorted(root.glob(f"*/{digest[:16]}"))]
         if not folders:
             raise UserError(
-                f"artifact {digest[:16]} is gone from {self.store.root}. Cure: run its experiment "
-                "again."
+                f"artifact {digest[:16]} is gone from {', '.join(map(str, roots))}. Cure: run its "
+                "experiment again, or name the folder that artifacts were moved to: "
+                "tuna-exp compare runs=FOLDER artifacts=FOLDER."
             )
         return _read(folders[0] / MANIFEST, json.loads)
 

@@ -182,10 +182,12 @@ def compare_step(
     settings: Settings,
     measured: Sequence[Step] = (),
     overlaps: Sequence[Contamination] = (),
+    remarks: Sequence[str] = (),
 ) -> Step:
     """Return the step that compares models, with all that they and `measured` stand on.
 
-    `overlaps` say how much of each benchmark stands in the data that the models were trained on.
+    `overlaps` say how much of each benchmark stands in the data that the models were trained on,
+    `remarks` what the models do not have in common.
     """
     final = [
         step
@@ -206,7 +208,8 @@ def compare_step(
     order = list(dict.fromkeys(name for made in (first, *scored.values()) for name in made))
     found = [one.model_dump(mode="json") for one in overlaps]
     decisive = {"methods": methods, "benchmarks": order, "overlaps": found, **asdict(settings)}
-    run = partial(compare, methods, order, settings, overlaps)
+    decisive |= {"remarks": list(remarks)} if remarks else {}
+    run = partial(compare, methods, order, settings, overlaps, remarks=remarks)
     return Step("compare", "compare", VERSIONS["compare"], decisive, inputs, run)
 
 

@@ -101,6 +101,25 @@ def test_what_was_asked_otherwise_is_left_out_with_the_reason(
     )
 
 
+def test_a_seed_that_was_asked_other_items_is_left_out_alone(
+    answer: Callable[..., Answered], bootstrap: Bootstrap
+) -> None:
+    """Also of the baseline; the other seed is compared; a judge's prompt is told in short."""
+    runs = [
+        replace(answer("sft", [0.0] * 12), seed="0"),
+        replace(answer("sft", [0.0] * 6), seed="1"),
+        replace(answer("tuna_p", [1.0] * 12), seed="0"),
+        replace(answer("tuna_p", [1.0] * 12, judge={"prompt": "x" * 99}), seed="1"),
+    ]
+    made = benchmark_result("mine", runs, "sft", bootstrap)
+    assert made.runs == {"sft": ("0",), "tuna_p": ("0",)} and made.baseline == "sft"
+    assert made.remarks[0] == (
+        "sft with seed 1 is left out of mine: it was asked 6 of 12 items, sft 12 of 12 items (the "
+        "items differ)."
+    )
+    assert made.remarks[1].endswith(f"(judge.prompt {'x' * 60}..., not absent).")
+
+
 @pytest.fixture
 def two(
     comparison: Comparison, answer: Callable[..., Answered], bootstrap: Bootstrap

@@ -14,19 +14,29 @@ from tuna_exp.comparison.json_text import json_text
 from tuna_exp.comparison.results import Tokens
 from tuna_exp.comparison.statistics import Bootstrap
 from tuna_exp.datasets.verifiable import VerifiableDataset
+from tuna_exp.evaluation.open_ended.judging import Comparison as Judged
 from tuna_exp.evaluation.verifiable import VerifiableBenchmark
 from tuna_exp.plan import Workspace
-from tuna_exp.records import Instruction, Prediction, RankedExample, write_records
+from tuna_exp.records import (
+    Instruction,
+    Judgement,
+    Origin,
+    Prediction,
+    RankedExample,
+    write_records,
+)
 from tuna_exp.stages.compare import (
     Inputs,
     Settings,
     compare,
+    judged_by,
     method_result,
     rankings,
     read_curve,
     trusts,
 )
 from tuna_exp.stages.evaluate import FIGURES, PREDICTIONS
+from tuna_exp.stages.judge import COMPARISONS
 from tuna_exp.stages.rank import RANKING
 
 MakeWork = Callable[..., Workspace]
@@ -245,3 +255,29 @@ def test_what_is_not_comparable_is_left_out_and_told(
     ]
     assert "sft has no evaluation on other: there are no differences to it." in content["notes"]
     assert {row["difference"] for row in content["benchmarks"][1]["rows"]} == {None}
+
+
+def test_another_judge_or_snapshot_is_another_benchmark(tmp_path: Path) -> None:
+    """Both asked "gpt"; a service that named another snapshot is another judge."""
+    poem = Instruction(id="poem", instruction="Write a poem.")
+    manifest = {"stage": "judge", "settings": {"judging": {"model": "gpt"}}}
+    for snapshot in ("gpt-1", "gpt-2"):
+        folder = tmp_path / snapshot
+        folder.mkdir()
+        origin = Origin(request="r", model=snapshot)
+        said = Judgement(shown=("a", "b"), scores=(1, 0), origin=origin)
+        pair = Judged(instruction=poem, answer="a", other="b", preference=1.0, judgements=(said,))
+        write_records(folder / COMPARISONS, [pair])
+        assert judged_by(folder, manifest) == {"judge": {"model": "gpt", "snapshot": snapshot}}
+    assert judged_by(tmp_path, {"stage": "evaluate"}) == {}
+
+
+def test_what_methods_do_not_share_is_told(artifacts: Artifacts, make_work: MakeWork) -> None:
+    runs = {
+        m: {"verifiable": {"0": scored(artifacts, predictions(12, passed), 12)}}
+        for m, passed in METHODS
+    }
+    work = make_work(**artifacts.folders)
+    compare(runs, ["verifiable"], SETTINGS, (), work, remarks=["tuna_p has another base model."])
+    for file in ("comparison.json", "table.md", "report.html", "table.ansi"):
+        assert "tuna_p has another base model." in (work.folder / file).read_text(), file

@@ -7,7 +7,7 @@ different things on different scales.
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from tuna_exp.comparison.pooling import differences, pooled_interval
@@ -22,6 +22,7 @@ _EQUAL = 1e-9
 # asked, by its own tokens, not what for.
 _UNTOLD = frozenset({"batch_size"})
 _TOLD = ("max_new_tokens", "source_limit")
+_BRIEF = 60
 
 
 @dataclass(frozen=True)
@@ -59,7 +60,8 @@ class FigureRow:
 class BenchmarkResult:
     """A benchmark's figures: `items` were asked `of` all it has.
 
-    `baseline` is "" where it was not asked. `remarks` say who is left out, and what is unlike.
+    `baseline` is "" where it was not asked. `remarks` say who is left out, and what is
+    unlike; `runs` are the seeds that are compared, by method.
     """
 
     name: str
@@ -68,6 +70,7 @@ class BenchmarkResult:
     baseline: str
     rows: tuple[FigureRow, ...]
     remarks: tuple[str, ...]
+    runs: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     @property
     def size(self) -> str:
@@ -106,16 +109,26 @@ def benchmark_result(
     """
     base = [one for one in answered if one.method == baseline]
     first = (base or [*answered])[0]
-    reasons = {one.method: reason for one in answered if (reason := unlike(one, first))}
-    kept = [one for one in answered if one.method not in reasons]
-    remarks = [f"{method} is left out of {name}: {reason}." for method, reason in reasons.items()]
+    reasons = {(one.method, one.seed): why for one in answered if (why := unlike(one, first))}
+    kept = [one for one in answered if (one.method, one.seed) not in reasons]
+    seeds: dict[str, tuple[str, ...]] = {}
+    for one in kept:
+        seeds[one.method] = (*seeds.get(one.method, ()), one.seed)
+    remarks = [
+        f"{method}{f' with seed {seed}' * (method in seeds)} is left out of {name}: {reason}."
+        for (method, seed), reason in reasons.items()
+    ]
     if not base:
         remarks.append(f"{baseline} has no evaluation on {name}: there are no differences to it.")
     remarks += [remark for one in kept for remark in _remarks(name, one, first, bootstrap)]
-    found = len(first.predictions)
-    rows = _rows(kept, baseline, bootstrap)
     return BenchmarkResult(
-        name, found, first.of, baseline if base else "", rows, tuple(dict.fromkeys(remarks))
+        name,
+        len(first.predictions),
+        first.of,
+        baseline if base else "",
+        _rows(kept, baseline, bootstrap),
+        tuple(dict.fromkeys(remarks)),
+        seeds,
     )
 
 
@@ -127,10 +140,17 @@ def unlike(one: Answered, first: Answered) -> str:
         return ""
     counts = [f"{len(each.predictions):,} of {each.of:,} items" for each in (one, first)]
     told = [
-        f"{key} {ours.get(key, 'absent')}, not {theirs.get(key, 'absent')}" for key in differing[:3]
+        f"{key} {_brief(ours.get(key, 'absent'))}, not {_brief(theirs.get(key, 'absent'))}"
+        for key in differing[:3]
     ]
     why = "; ".join(told) or "the items differ"
     return f"it was asked {counts[0]}, {first.method} {counts[1]} ({why})"
+
+
+def _brief(value: object) -> str:
+    """A setting in few words: a prompt is one too."""
+    text = " ".join(str(value).split())
+    return text if len(text) <= _BRIEF else f"{text[:_BRIEF]}..."
 
 
 def values_behind(figure: Figure, predictions: Sequence[Prediction]) -> list[Prediction] | None:

@@ -4,12 +4,17 @@ A cell is a dash where nobody counted, as for a service's FLOPs or the energy of
 counter, which is another thing than nothing.
 """
 
+import math
+
 from tuna_exp.comparison import wording
-from tuna_exp.comparison.results import Comparison, MethodResult
+from tuna_exp.comparison.results import COSTS, Comparison, MethodResult, Rival
 
 _UNITS = (("E", 1e18), ("P", 1e15), ("T", 1e12), ("G", 1e9), ("M", 1e6), ("k", 1e3))
 _GIB = 2**30
 COLUMNS = ("flops", "joules", "peak_memory_bytes", "tokens_per_second", "flops_per_answer")
+# Who a method is measured against for no more of a cost: in files under the names of these columns.
+_RIVAL = ("rival", "difference", "difference_low", "difference_high", "adjusted_p", "verdict")
+RIVAL_COLUMNS = tuple(f"equal_{cost.lower()}_{name}" for cost in COSTS for name in _RIVAL)
 
 
 def training_rows(comparison: Comparison) -> list[list[str]]:
@@ -52,20 +57,55 @@ def answering_rows(comparison: Comparison) -> list[list[str]]:
 
 def rival_rows(comparison: Comparison) -> list[list[str]]:
     """Head and rows: each method against the best other one of no more FLOPs, and dollars."""
-    costs = list(dict.fromkeys(one.cost for one in comparison.rivals))
-    if not costs:
-        return []
-    found = {(one.method, one.cost): one for one in comparison.rivals}
+    costs = _costs(comparison)
     head = ["method", *(f"points on the best of no more {cost}" for cost in costs)]
-    rows = []
-    for method in comparison.methods:
-        cells = []
-        for cost in costs:
-            one = found.get((method.method, cost))
-            told = one and f"{wording.points(one.difference.interval)} on {one.rival}"
-            cells.append(told or wording.UNKNOWN)
-        rows.append([method.method, *cells])
-    return [head, *rows]
+    rows = [[m.method, *_rivals(comparison, m.method)] for m in comparison.methods]
+    return [head, *rows] if costs else []
+
+
+def cost_head(comparison: Comparison) -> list[str]:
+    """What methods took and whom they are measured against for it, as heads of `cost_cells`."""
+    costs = _costs(comparison)
+    return [*costs, *(f"points for no more {cost}" for cost in costs)]
+
+
+def cost_cells(comparison: Comparison, method: str) -> list[str]:
+    """A method's FLOPs and dollars, and the difference to its rival for each."""
+    made = comparison.result_of(method)
+    words = {"FLOPs": si(made.compute.flops), "dollars": wording.dollars(made.tokens.usd)}
+    spent = [words[cost] for cost in _costs(comparison)]
+    return [*spent, *_rivals(comparison, method)]
+
+
+def rival_numbers(comparison: Comparison, method: str) -> dict[str, object]:
+    """A method's rivals under `RIVAL_COLUMNS`, NaN where there is none."""
+    found = {one.cost: one for one in comparison.rivals if one.method == method}
+    values: list[object] = []
+    for cost in COSTS:
+        one = found.get(cost)
+        if one is None:
+            values += [math.nan] * len(_RIVAL)
+            continue
+        difference, interval = one.difference, one.difference.interval
+        values += [one.rival, interval.value, interval.low, interval.high]
+        values += [difference.adjusted_p, difference.verdict]
+    return dict(zip(RIVAL_COLUMNS, values, strict=True))
+
+
+def _costs(comparison: Comparison) -> list[str]:
+    return list(dict.fromkeys(one.cost for one in comparison.rivals))
+
+
+def _rivals(comparison: Comparison, method: str) -> list[str]:
+    found = {one.cost: one for one in comparison.rivals if one.method == method}
+    return [_rival(found.get(cost)) for cost in _costs(comparison)]
+
+
+def _rival(one: Rival | None) -> str:
+    if one is None:
+        return wording.UNKNOWN
+    difference = one.difference
+    return f"{wording.points(difference.interval)} on {one.rival}, {difference.verdict}"
 
 
 def numbers(method: MethodResult) -> dict[str, float | None]:

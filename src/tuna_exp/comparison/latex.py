@@ -3,7 +3,7 @@
 Left out: everything but all items of the first benchmark; the other tables are in table.md.
 """
 
-from tuna_exp.comparison import wording
+from tuna_exp.comparison import efficiency, wording
 from tuna_exp.comparison.benchmarks import ALL
 from tuna_exp.comparison.results import Comparison
 
@@ -29,6 +29,7 @@ def to_latex(comparison: Comparison) -> str:
     rows = comparison.rows_of(ALL)
     base, level = comparison.baseline, wording.level(comparison)
     head = ["Method", "Seeds", "Score", f"Points on {base}", "$p$ (Holm)", "Verdict"]
+    head += efficiency.cost_head(comparison)
     body = [
         [
             row.method,
@@ -36,14 +37,15 @@ def to_latex(comparison: Comparison) -> str:
             wording.percents(row.score),
             wording.points(row.difference.interval if row.difference else None),
             wording.p_value(row.difference),
-            row.difference.verdict if row.difference else "baseline",
+            wording.verdict(row.difference),
+            *efficiency.cost_cells(comparison, row.method),
         ]
         for row in rows
     ]
     lines = [
         r"\begin{table}",
         r"\centering",
-        r"\begin{tabular}{lrllll}",
+        rf"\begin{{tabular}}{{lr{'l' * (len(head) - 2)}}}",
         r"\toprule",
         _line([cell if cell.startswith("$") else escaped(cell) for cell in head]),
         r"\midrule",

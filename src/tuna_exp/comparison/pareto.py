@@ -2,14 +2,17 @@
 
 from collections.abc import Callable, Sequence
 from math import isfinite
+from pathlib import Path
 
 import altair as alt
+import vl_convert
 
 from tuna_exp.comparison import wording
 from tuna_exp.comparison.benchmarks import ALL
 from tuna_exp.comparison.plots import Chart, Datum, inline, sized, span
 from tuna_exp.comparison.results import Comparison, MethodResult
 
+_WIDTH = 560  # pixels, of the files: a report's charts are as wide as its page
 _KINDS: tuple[tuple[str, str, Callable[[MethodResult], float | None]], ...] = (
     ("compute", "FLOPs", lambda method: method.compute.flops),
     ("time", "seconds", lambda method: method.seconds),
@@ -24,6 +27,19 @@ def pareto_charts(comparison: Comparison) -> list[Chart]:
         for name, unit, cost in _KINDS
         if len(points := _points(comparison, cost)) > 1
     ]
+
+
+def write_plots(comparison: Comparison, folder: Path) -> list[Path]:
+    """Write each chart as pareto-NAME.svg and .png, black on white, and return the paths."""
+    made = []
+    for chart in pareto_charts(comparison):
+        name = chart.title.rpartition(" ")[2]
+        spec = {**chart.spec, "width": _WIDTH, "background": "white"}
+        svg, png = (folder / f"pareto-{name}.{kind}" for kind in ("svg", "png"))
+        svg.write_text(vl_convert.vegalite_to_svg(spec), encoding="utf-8")
+        png.write_bytes(vl_convert.vegalite_to_png(spec, scale=2))
+        made += [svg, png]
+    return made
 
 
 def frontier(points: Sequence[tuple[float, float]]) -> list[bool]:

@@ -59,21 +59,27 @@ def pooled_interval(runs: Runs, bootstrap: Bootstrap) -> Interval:
 def differences(
     treatments: Mapping[str, BySeed], baseline: BySeed, bootstrap: Bootstrap
 ) -> dict[str, Difference]:
-    """Test every method against the baseline, as the comparisons of one table.
+    """Test every method against the baseline, as the comparisons of one table (see `tested`)."""
+    return tested({name: (runs, baseline) for name, runs in treatments.items()}, bootstrap)
+
+
+def tested(
+    pairs: Mapping[str, tuple[BySeed, BySeed]], bootstrap: Bootstrap
+) -> dict[str, Difference]:
+    """Test each method against a baseline of its own, as the comparisons of one table.
 
     Runs are matched by seed and items by id. Where no seed is shared, as with a model that has
     none, one run of the baseline stands for all. Raises UserError where the items differ.
     """
-    first = next(iter(baseline.values()))
+    first = next((run for _, baseline in pairs.values() for run in baseline.values()), None)
     if not first:
         return {}
     unit = unit_of(first, bootstrap.confidence)
     made = {
-        name: seed_differences(*matched(runs, baseline), _task_by(unit))
-        for name, runs in treatments.items()
+        name: seed_differences(*matched(*sides), _task_by(unit)) for name, sides in pairs.items()
     }
-    tested = compare_all(made, (-1.0, 1.0), unit, bootstrap)
-    return {one.name: _difference(one, made[one.name]) for one in tested}
+    found = compare_all(made, (-1.0, 1.0), unit, bootstrap)
+    return {one.name: _difference(one, made[one.name]) for one in found}
 
 
 def matched(treatment: BySeed, baseline: BySeed) -> tuple[Runs, Runs]:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from tuna_exp.comparison.benchmarks import ALL, BenchmarkResult
 from tuna_exp.comparison.between_rankers import Agreement
 from tuna_exp.comparison.costs import Compute, Inference
-from tuna_exp.comparison.pooling import BySeed, differences, pooled_interval
+from tuna_exp.comparison.pooling import BySeed, differences, pooled_interval, tested
 from tuna_exp.comparison.reliability import Reliability
 from tuna_exp.comparison.statistics import Bootstrap, Difference, Interval, matched_differences
 from tuna_exp.comparison.verdicts import Verdict
@@ -19,6 +19,8 @@ from tuna_exp.records import Prediction
 
 # Within this factor two costs are the same: trainings of one length differ by their texts.
 _NO_MORE = 1.05
+# Kinds of cost that methods have rivals for.
+COSTS = ("FLOPs", "dollars")
 Curve = Mapping[str, float | str | None]
 
 
@@ -165,7 +167,8 @@ class Comparison:
     """All that the tables, plots and the report show. `rows` go by split, then by method.
 
     `trust` is about each ranking, `agreements` about rankings of the same sets, `benchmarks` about
-    all that was asked; all else is about the first of them.
+    all that was asked; all else is about the first of them. `remarks` say what methods do not have
+    in common.
     """
 
     methods: tuple[MethodResult, ...]
@@ -179,6 +182,7 @@ class Comparison:
     trust: tuple[Trust, ...] = ()
     agreements: tuple[Agreement, ...] = ()
     benchmarks: tuple[BenchmarkResult, ...] = ()
+    remarks: tuple[str, ...] = ()
 
     @property
     def subset(self) -> str:
@@ -247,27 +251,36 @@ def compare(
 def rivals(methods: Sequence[MethodResult], bootstrap: Bootstrap) -> Iterator[Rival]:
     """Yield each method against the best other one that cost no more: what else the budget buys.
 
-    By FLOPs and by dollars, where these are known and anything was spent. The best of several was
+    By FLOPs and by dollars, where these are known and anything was spent; those of one cost are
+    the comparisons of one table. A method is on the frontier of `pareto` where it is above its
+    rival, and shown to be worth its cost where the difference is told apart from 0. The rival was
     chosen after seeing the scores, which flatters it: a method that beats it has beaten them all.
     """
-    for cost in ("FLOPs", "dollars"):
+    for cost in COSTS:
         spent = {m.method: spent_of(m, cost) for m in methods}
         if not any(spent.values()):
             continue
-        for method in methods:
-            own = spent[method.method]
-            others = [
-                m
-                for m in methods
-                if m is not method
-                and own is not None
-                and (theirs := spent[m.method]) is not None
-                and theirs <= own * _NO_MORE
-            ]
-            if others:
-                best = max(others, key=lambda m: _mean([p.score for p in m.predictions]))
-                found = differences({method.method: method.by_seed}, best.by_seed, bootstrap)
-                yield Rival(method.method, cost, best.method, found[method.method])
+        best = {m.method: rival for m in methods if (rival := _rival_of(m, methods, cost))}
+        pairs = {m.method: (m.by_seed, best[m.method].by_seed) for m in methods if m.method in best}
+        for name, difference in tested(pairs, bootstrap).items():
+            yield Rival(name, cost, best[name].method, difference)
+
+
+def _rival_of(
+    method: MethodResult, methods: Sequence[MethodResult], cost: str
+) -> MethodResult | None:
+    """Return the other method with the best score over all seeds that is known to cost no more."""
+    own = spent_of(method, cost)
+    others = [
+        m
+        for m in methods
+        if m is not method
+        and own is not None
+        and (theirs := spent_of(m, cost)) is not None
+        and theirs <= own * _NO_MORE
+    ]
+    scores = {m.method: _mean([p.score for run in m.by_seed.values() for p in run]) for m in others}
+    return max(others, key=lambda m: scores[m.method], default=None)
 
 
 def spent_of(method: MethodResult, cost: str) -> float | None:

@@ -58,6 +58,7 @@ _COLUMNS = (
     "judge_read_tokens",
     "usd",
     *efficiency.COLUMNS,
+    *efficiency.RIVAL_COLUMNS,
 )
 
 
@@ -231,6 +232,7 @@ def flat(comparison: Comparison, row: Row) -> dict[str, object]:
         result.tokens.judge_read,
         result.tokens.usd,
         *(math.nan if n is None else n for n in efficiency.numbers(result).values()),
+        *efficiency.rival_numbers(comparison, row.method if row.split == ALL else "").values(),
     )
     return dict(zip(_COLUMNS, values, strict=True))
 

@@ -156,7 +156,7 @@ def against_chance(comparison: Comparison, agreement: Interval) -> str:
 def notes(comparison: Comparison) -> list[str]:
     """What the numbers do and do not show, one sentence each."""
     told = [_resolution(comparison), _unseen_kinds(comparison), _lengths(comparison)]
-    told += _benchmarks(comparison)
+    told += [*_benchmarks(comparison), *comparison.remarks]
     told.append(_cause(comparison))
     told += _unpaired(comparison)
     told += [_ranker(comparison, ranking) for ranking in comparison.rankings]

@@ -14,6 +14,7 @@ from tuna_exp.comparison import results, table
 from tuna_exp.comparison.benchmarks import Answered, BenchmarkResult, benchmark_result
 from tuna_exp.comparison.between_rankers import Agreement, agreements
 from tuna_exp.comparison.costs import compute_of, inference_of, mean_of
+from tuna_exp.comparison.pareto import write_plots
 from tuna_exp.comparison.ranking_quality import assess
 from tuna_exp.comparison.reliability import measure
 from tuna_exp.comparison.report import write_report
@@ -30,9 +31,11 @@ from tuna_exp.comparison.tracking import Mode, log_comparison
 from tuna_exp.comparison.verdicts import verdicts
 from tuna_exp.datasets.verifiable import verify
 from tuna_exp.evaluation.contamination import Contamination, remark
+from tuna_exp.evaluation.open_ended.judging import Comparison as Judged
 from tuna_exp.plan import Workspace
 from tuna_exp.records import Instruction, Prediction, RankedExample, read_records
 from tuna_exp.stages.evaluate import PREDICTIONS, read_figures
+from tuna_exp.stages.judge import COMPARISONS
 from tuna_exp.stages.rank import RANKING
 
 TABLE = "table.ansi"
@@ -109,11 +112,13 @@ def compare(
     settings: Settings,
     overlaps: Sequence[Contamination],
     work: Workspace,
+    remarks: Sequence[str] = (),
 ) -> None:
-    """Write table, JSON and HTML report.
+    """Write the table in all its forms, JSON, plots and HTML report.
 
     `methods` names, by method, benchmark and seed, the figures among the inputs; the first of
-    `benchmarks` is that which methods are compared by. `overlaps` are told with the benchmarks.
+    `benchmarks` is that which methods are compared by. `overlaps` are told with the benchmarks,
+    `remarks` say what methods do not have in common.
     """
     inputs = Inputs(work.inputs)
     work.bar.start(3, "parts")
@@ -125,9 +130,13 @@ def compare(
         for one in (benchmark_of(inputs, name, methods, settings) for name in benchmarks)
     ]
     first = scored[0]
-    kept = [method for method in methods if method in first.methods]
+    kept = {
+        method: {seed: made[first.name][seed] for seed in first.runs[method]}
+        for method, made in methods.items()
+        if method in first.runs
+    }
     comparison = results.compare(
-        [method_result(inputs, method, methods[method][first.name]) for method in kept],
+        [method_result(inputs, method, figures) for method, figures in kept.items()],
         rankings(inputs, bootstrap),
         [stage_cost(manifest) for manifest in inputs.manifests.values()],
         settings.baseline,
@@ -137,11 +146,16 @@ def compare(
     )
     trust, agree = trusts(inputs, bootstrap)
     comparison = replace(
-        comparison, trust=tuple(trust), agreements=tuple(agree), benchmarks=tuple(scored)
+        comparison,
+        trust=tuple(trust),
+        agreements=tuple(agree),
+        benchmarks=tuple(scored),
+        remarks=tuple(remarks),
     )
     work.bar.advance()
     table.write(comparison, work.folder)
     write_table(comparison, work.folder / TABLE)
+    write_plots(comparison, work.folder)
     made = {name: manifest["settings"] for name, manifest in inputs.manifests.items()}
     shown = {"comparison": asdict(settings), **made}
     write_report(comparison, work.folder / "report.html", shown)
@@ -175,15 +189,29 @@ def answered_by(inputs: Inputs, method: str, seed: str, figures: str) -> Answere
     """Read a run's answers to a benchmark, and the figures over them."""
     evaluation = inputs.made_from(figures)
     made, facts = inputs.manifests[figures]["settings"], inputs.manifests[evaluation]["facts"]
+    judged = judged_by(inputs.folders[evaluation], inputs.manifests[evaluation])
     return Answered(
         method=method,
         predictions=list(read_records(inputs.folders[evaluation] / PREDICTIONS, Prediction)),
         figures=read_figures(inputs.folders[figures]),
-        settings=made["benchmark"],
+        settings={**made["benchmark"], **judged},
         of=facts["of"],
         at=Bootstrap(**made["bootstrap"]),
         seed=seed,
     )
+
+
+def judged_by(folder: Path, manifest: Mapping[str, Any]) -> dict[str, Any]:
+    """Return who judged the answers and which snapshot that was, nothing where nobody did.
+
+    Another judge is another benchmark, whatever was asked.
+    """
+    if manifest["stage"] != "judge":
+        return {}
+    said = (j for c in read_records(folder / COMPARISONS, Judged) for j in c.judgements)
+    named = sorted({judgement.origin.model for judgement in said if judgement.origin})
+    told = {"snapshot": ", ".join(named)} if named else {}
+    return {"judge": {**manifest["settings"]["judging"], **told}}
 
 
 def write_table(comparison: Comparison, path: Path) -> None:
