@@ -243,6 +243,14 @@ def test_runs_of_two_artifact_folders_are_compared(
     assert "compare: reused" in capsys.readouterr().err
 
 
+def test_a_dashboard_is_written_for_a_run(tuna_exp: Command) -> None:
+    assert tuna_exp("method=sft", "dataset.count=8") == 0
+    assert tuna_exp("dashboard", "runs=run", "out=page.html") == 0
+    page = Path("page.html").read_text(encoding="utf-8")
+    assert page.startswith("<!doctype html>") and "sft" in page
+    assert "Content-Security-Policy" in page
+
+
 OWN = """
 from dataclasses import dataclass
 from torch import Tensor
