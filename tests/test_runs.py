@@ -42,7 +42,7 @@ def tuna_exp(
 
     def call(*arguments: str) -> int | str | None:
         command = arguments[:1] if arguments[0] in cli.COMMANDS else ()
-        small = () if command == ("compare",) else SMALL
+        small = () if command in (("compare",), ("dashboard",)) else SMALL
         rest = arguments[len(command) :]
         monkeypatch.setattr(sys, "argv", ["tuna-exp", *command, *small, *rest])
         with pytest.raises(SystemExit) as stopped:

@@ -38,7 +38,7 @@ def test_other_options_need_nothing() -> None:
     check_plugins(["hydra/launcher=basic", "model=tiny", "hydra/launcher=process"])
 
 
-@pytest.mark.parametrize("arguments", [["seed=0"], ["-m", "seed=0,1"], ["--help"]])
+@pytest.mark.parametrize("arguments", [["seed=0"], ["-m", "seed=0,1"]])
 def test_a_broken_plugin_of_the_users_is_named(arguments: list[str], tmp_path: Path) -> None:
     plugin = tmp_path / "path" / "hydra_plugins" / "weary"
     plugin.mkdir(parents=True)

@@ -54,7 +54,11 @@ def test_a_failed_job_run_alone_is_done_for_its_sweep(tmp_path: Path) -> None:
 @pytest.mark.parametrize("launcher", ["joblib", "submitit_local", "ray"])
 def test_a_dead_process_takes_no_other_job_along(launcher: str, tmp_path: Path) -> None:
     """One dies once and is done then, one fails, one always dies: it alone stays unfinished."""
-    pytest.importorskip({"joblib": "joblib", "ray": "ray"}.get(launcher, "submitit"))
+    pytest.importorskip(
+        {"joblib": "hydra_plugins.hydra_joblib_launcher", "ray": "ray"}.get(
+            launcher, "hydra_plugins.hydra_submitit_launcher"
+        )
+    )
     two = ["hydra.launcher.n_jobs=2"] if launcher == "joblib" else []
     seeds = f"1,{DIES_ONCE},{FAILS},{DIES},2,3"
     done = toy(
@@ -70,7 +74,7 @@ def test_a_dead_process_takes_no_other_job_along(launcher: str, tmp_path: Path) 
 
 
 def test_parallel_jobs_write_one_line_each(tmp_path: Path) -> None:
-    pytest.importorskip("joblib")
+    pytest.importorskip("hydra_plugins.hydra_joblib_launcher")
     done = toy(tmp_path, "-m", "seed=1,2,3", *JOBLIB, "hydra.sweep.dir=runs/a")
     lines = done.stderr.splitlines()
     assert len(lines) == 3 and all(re.search(r"finished in \d s$", one) for one in lines), lines
