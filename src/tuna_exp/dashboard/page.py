@@ -4,7 +4,6 @@ What runs and models wrote reaches it as JSON inside a script element that is no
 screen as text nodes. The page's content policy forbids every address but its own server's.
 """
 
-import json
 from collections.abc import Mapping
 from functools import cache
 from importlib.resources import files
@@ -36,8 +35,3 @@ def page(told: Mapping[str, Any], every: float = 0.0) -> str:
 def _ours(name: str) -> Markup:
     """Return a file of this package as it stands."""
     return Markup((files("tuna_exp.dashboard") / "templates" / name).read_text(encoding="utf-8"))
-
-
-def size_of(value: Any) -> int:
-    """Return how many bytes a value takes on its way to the page."""
-    return len(json.dumps(value, ensure_ascii=False).encode())

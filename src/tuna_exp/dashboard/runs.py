@@ -21,9 +21,9 @@ from tuna_exp.errors import UserError, nearest
 from tuna_exp.planned import STEPS_FILE, Planned
 from tuna_exp.records import Record
 from tuna_exp.secrets import is_secret
+from tuna_exp.sweeps.outcomes import FAILURE_FILE, JOB_FILE, RUN_FILE
 
-RUN_FILE, FAILURE_FILE, CONFIG_FILE = "run.json", "failure.json", ".hydra/config.yaml"
-JOB_FILE, OVERRIDES_FILE, SWEEP_FILE = "job.json", ".hydra/overrides.yaml", "sweep.json"
+CONFIG_FILE, OVERRIDES_FILE = ".hydra/config.yaml", ".hydra/overrides.yaml"
 _MARKS = (RUN_FILE, FAILURE_FILE, JOB_FILE, STEPS_FILE, CONFIG_FILE)
 State = Literal["finished", "running", "failed", "pruned", "unfinished"]
 # A step's heartbeat comes twice a second; a busy network disk may show it late.

@@ -7,7 +7,7 @@ the misfit, the wording is ours. Left out: repair. A row is right or the dataset
 import hashlib
 import json
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated, TypeVar
 
@@ -15,7 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, ValidationError
 from pydantic_core import ErrorDetails
 
 from tuna_exp.datasets.reading import MalformedError, Rows, show
-from tuna_exp.errors import DataError, nearest
+from tuna_exp.errors import ConfigError, DataError, nearest
 from tuna_exp.records import Instruction, RankedExample, RankedResponse
 
 _log = logging.getLogger(__name__)
@@ -98,6 +98,24 @@ def collect(rows: Rows, parse: Callable[[int, object], Entry], cure: str) -> lis
     if misfits:
         raise DataError(_report(rows, len(entries), misfits, cure))
     return entries
+
+
+def of_split(
+    entries: Sequence[Entry], split: str | None, key: str, path: str, what: str
+) -> list[Instruction]:
+    """Return the instructions of one split of a file, of all where it is None.
+
+    `key` is the setting that names it, `what` an item is called. Raises ConfigError for a split
+    without any.
+    """
+    found = [e.instruction for e in entries if split in (None, e.instruction.split)]
+    if not found:
+        known = ", ".join(sorted({e.instruction.split for e in entries})) or "none"
+        raise ConfigError(
+            f"{key}={split}: {path} has no {what} of it (it has: {known}). Cure: one of these, or "
+            "null for all."
+        )
+    return found
 
 
 def usable_reference(text: str | None) -> str | None:

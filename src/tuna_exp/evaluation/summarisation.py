@@ -12,9 +12,8 @@ from pathlib import Path
 from rouge_score.rouge_scorer import RougeScorer
 
 from tuna_exp.comparison.statistics import Bootstrap, mean_interval
-from tuna_exp.datasets.checking import Entry, collect
+from tuna_exp.datasets.checking import Entry, collect, of_split
 from tuna_exp.datasets.reading import MalformedError, fingerprint, read_rows
-from tuna_exp.errors import ConfigError
 from tuna_exp.evaluation.base import Figure
 from tuna_exp.evaluation.rouge import rouge_l
 from tuna_exp.llms.decoding import Decoding
@@ -52,14 +51,7 @@ class SummarisationBenchmark:
     def _entries(self) -> list[Instruction]:
         cure = f"correct evaluation.{self.name}.fields, which say what the file calls its parts."
         made = collect(read_rows(Path(self.path), None), self._entry, cure)
-        items = [e.instruction for e in made if self.split in (None, e.instruction.split)]
-        if not items:
-            found = ", ".join(sorted({entry.instruction.split for entry in made})) or "none"
-            raise ConfigError(
-                f"evaluation.{self.name}.split={self.split}: {self.path} has no document of it "
-                f"(it has: {found}). Cure: one of these, or null for all."
-            )
-        return items
+        return of_split(made, self.split, f"evaluation.{self.name}.split", self.path, "document")
 
     def items(self) -> list[Instruction]:
         """Return the documents. Raises UserError for a file that is not so, or an empty split."""
@@ -67,7 +59,7 @@ class SummarisationBenchmark:
 
     def decoding(self) -> Decoding:
         """Return greedy decoding, one response."""
-        return Decoding(1, 0.0, 1.0, 0, self.max_new_tokens)
+        return Decoding.greedy(self.max_new_tokens)
 
     def score(self, instruction: Instruction, answer: Candidate) -> Prediction:
         """Score by ROUGE-L, F1 of the best reference; an answer passes where it is one of them."""

@@ -40,6 +40,11 @@ class Decoding:
     top_k: int
     max_new_tokens: int
 
+    @classmethod
+    def greedy(cls, max_new_tokens: int) -> "Decoding":
+        """Return how benchmarks are answered: the likeliest token each time, one response."""
+        return cls(1, 0.0, 1.0, 0, max_new_tokens)
+
     def __post_init__(self) -> None:
         allowed = {
             "responses": (self.responses >= 1, "1 or more"),

@@ -21,7 +21,7 @@ from torch.utils.data import Dataset
 
 from tuna_exp.batching.order import ResumableLoader
 from tuna_exp.comparison.statistics import count_pairs
-from tuna_exp.efficiency.flops import ModelShape, Work, training
+from tuna_exp.efficiency.flops import ModelShape, responses, training
 from tuna_exp.errors import DataError
 from tuna_exp.losses.formulas import advantage, mean_over_pairs
 from tuna_exp.models.classifier import Encoded, Reader, logits
@@ -30,7 +30,7 @@ from tuna_exp.objectives.base import Trainable
 from tuna_exp.plan import Workspace
 from tuna_exp.rankers.proxy import Proxy
 from tuna_exp.records import RankedExample, read_records
-from tuna_exp.stages.checkpoints import Checkpoints, ending_told, last_good
+from tuna_exp.stages.checkpoints import Checkpoints, fit_on
 from tuna_exp.stages.rank import RANKING
 from tuna_exp.stages.train import CHECKPOINT, ShowProgress
 
@@ -155,7 +155,7 @@ def flops_of(proxy: Proxy, lengths: Sequence[int]) -> float | None:
     shape = ModelShape.of_folder(proxy.base.resolve())
     if shape is None:
         return None
-    works = [Work(n, n * (n + 1) / 2) for n in lengths]
+    works = [responses(n, [], shared=True) for n in lengths]
     return proxy.training.epochs * training(shape, works, 1.0)
 
 
@@ -182,10 +182,7 @@ def fit(proxy: Proxy, reader: Reader, sets: Sequence[ReadSet], work: Workspace) 
         enable_checkpointing=False,  # of Lightning's own accord
     )
     module.total_steps = len(loader) // trainer.accumulate_grad_batches
-    module.train()
-    with ending_told(keeper):
-        trainer.fit(module, loader, ckpt_path=last_good(keeper.folder))
-    module.eval()
+    fit_on(trainer, module, loader, keeper)
 
 
 def agreement(reader: Reader, sets: Sequence[ReadSet], together: int) -> dict[str, Any]:

@@ -86,6 +86,19 @@ class Checkpoints(Callback):
                 _remove(old)
 
 
+def fit_on(
+    trainer: Trainer, module: LightningModule, loader: Any, checkpoints: Checkpoints
+) -> None:
+    """Train, from the last good checkpoint of a killed attempt if there is one.
+
+    Raises Terminated after a SIGTERM and KeyboardInterrupt after Ctrl-C.
+    """
+    module.train()
+    with ending_told(checkpoints):
+        trainer.fit(module, loader, ckpt_path=last_good(checkpoints.folder))
+    module.eval()
+
+
 def commit(writing: Path, path: Path) -> None:
     """Give a checkpoint its name once all of it is on the disk, and mark it as whole."""
     _remove(path)  # the same step of an attempt that went on from an older one

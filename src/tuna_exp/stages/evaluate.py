@@ -6,7 +6,6 @@ Two stages: answers cost hours and are kept whatever level the intervals are to 
 import json
 import math
 from collections.abc import Mapping, Sequence
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -32,7 +31,8 @@ def evaluate(llm: LLM, benchmark: Benchmark, work: Workspace) -> None:
     items, opened = benchmark.items(), llm.open()
     decoding = benchmark.decoding()
     room = decoding.max_new_tokens
-    ordered = sorted(items, key=partial(opened.prompt_length, room=room))
+    lengths = {item.id: opened.prompt_length(item, room) for item in items}
+    ordered = sorted(items, key=lambda item: lengths[item.id])
     opened.remember(items)
 
     def answer_batch(number: int, batch: Sequence[Instruction]) -> list[Prediction]:
@@ -43,7 +43,6 @@ def evaluate(llm: LLM, benchmark: Benchmark, work: Workspace) -> None:
     journal = Journal(work.scratch / PREDICTIONS, [Prediction])
     size = llm.together(benchmark.batch_size)
     answered = journal.complete(ordered, size, answer_batch, work.bar, "items")
-    lengths = {item.id: opened.prompt_length(item, room) for item in items}
     opened.close()
     by_id = {prediction.instruction.id: prediction for prediction in answered}
     predictions = [by_id[item.id] for item in items]

@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from functools import partial
 from math import isnan
 
 from tuna_exp.comparison.statistics import (
@@ -47,7 +46,8 @@ def sample(drawing: Drawing, instructions: Sequence[Instruction], work: Workspac
     llm, sampling = drawing.llm, drawing.sampling
     opened = llm.open()
     room = sampling.decoding.max_new_tokens
-    ordered = sorted(instructions, key=partial(opened.prompt_length, room=room))
+    lengths = {i.id: opened.prompt_length(i, room) for i in instructions}
+    ordered = sorted(instructions, key=lambda instruction: lengths[instruction.id])
     opened.remember(instructions)
 
     def draw_batch(number: int, batch: Sequence[Instruction]) -> list[CandidateSet]:
@@ -56,7 +56,6 @@ def sample(drawing: Drawing, instructions: Sequence[Instruction], work: Workspac
     journal = Journal(work.scratch / CANDIDATES, [CandidateSet])
     size = llm.together(sampling.batch_size)
     drawn = journal.complete(ordered, size, draw_batch, work.bar, "prompts")
-    lengths = {i.id: opened.prompt_length(i, room) for i in instructions}
     opened.close()
     if drawing.scorer is not None:
         drawn = scored(drawing.scorer.open(), drawn, sampling.batch_size, work)

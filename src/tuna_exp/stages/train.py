@@ -37,7 +37,7 @@ from tuna_exp.plan import Workspace
 from tuna_exp.progress import Bar
 from tuna_exp.rails.callback import GuardRails, Watch
 from tuna_exp.rails.memory import Footprint, advice, is_out_of_memory
-from tuna_exp.stages.checkpoints import Checkpoints, ending_told, last_good
+from tuna_exp.stages.checkpoints import Checkpoints, fit_on
 from tuna_exp.stages.tokenise import TOKENS
 
 CHECKPOINT = "checkpoint"
@@ -121,10 +121,8 @@ def _fit(
     loader = ResumableLoader(batches, training.batching.workers)
     trainer.accumulate_grad_batches = order.accumulate
     module.total_steps = len(loader) // order.accumulate
-    module.train()
     try:
-        with ending_told(keeper):
-            trainer.fit(module, loader, ckpt_path=last_good(keeper.folder))
+        fit_on(trainer, module, loader, keeper)
     except (RuntimeError, MemoryError) as error:
         if not is_out_of_memory(error):
             raise
@@ -132,7 +130,6 @@ def _fit(
         positions = training.batching.micro_batch_positions
         told = advice(positions, longest, Footprint.of(module))
         raise DataError(f"out of memory in step {trainer.global_step + 1}: {told}.") from error
-    module.eval()
     tell_waiting(loader)
     work.note(waiting_for_data=round(loader.waiting_share, 5))
 

@@ -92,7 +92,7 @@ class AmbiguityBenchmark:
 
     def decoding(self) -> Decoding:
         """Return greedy decoding, one response."""
-        return Decoding(1, 0.0, 1.0, 0, self.max_new_tokens)
+        return Decoding.greedy(self.max_new_tokens)
 
     def score(self, instruction: Instruction, answer: Candidate) -> Prediction:
         """Score 1 where an unclear request is asked about or its reading is stated, else 0.

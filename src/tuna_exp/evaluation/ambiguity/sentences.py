@@ -14,9 +14,16 @@ from functools import cached_property
 from pathlib import Path
 
 from tuna_exp.comparison.statistics import Bootstrap, mean_interval, share_interval
-from tuna_exp.datasets.checking import Entry, Identifier, NotBlank, Shape, collect, fit
+from tuna_exp.datasets.checking import (
+    Entry,
+    Identifier,
+    NotBlank,
+    Shape,
+    collect,
+    fit,
+    of_split,
+)
 from tuna_exp.datasets.reading import MalformedError, fingerprint, read_rows
-from tuna_exp.errors import ConfigError
 from tuna_exp.evaluation.base import Figure
 from tuna_exp.llms.decoding import Decoding
 from tuna_exp.records import Candidate, Check, Instruction, Prediction
@@ -52,14 +59,7 @@ class ReadingsBenchmark:
     def _items(self) -> list[Instruction]:
         cure = "a file of AmbiEnt as published, one JSON object per line."
         made = collect(read_rows(Path(self.path), None), self._entry, cure)
-        items = [e.instruction for e in made if self.split in (None, e.instruction.split)]
-        if not items:
-            found = ", ".join(sorted({entry.instruction.split for entry in made})) or "none"
-            raise ConfigError(
-                f"evaluation.{self.name}.split={self.split}: {self.path} has no pair of it (it "
-                f"has: {found}). Cure: one of these, or null for all."
-            )
-        return items
+        return of_split(made, self.split, f"evaluation.{self.name}.split", self.path, "pair")
 
     def items(self) -> list[Instruction]:
         """Return the pairs. Raises UserError for a file that is not so, or an empty split."""
@@ -67,7 +67,7 @@ class ReadingsBenchmark:
 
     def decoding(self) -> Decoding:
         """Return greedy decoding, one response."""
-        return Decoding(1, 0.0, 1.0, 0, self.max_new_tokens)
+        return Decoding.greedy(self.max_new_tokens)
 
     def score(self, instruction: Instruction, answer: Candidate) -> Prediction:
         """Score |named and true| / |named or true| labels; an answer passes with the very set."""

@@ -70,7 +70,7 @@ class IFEvalBenchmark:
 
     def decoding(self) -> Decoding:
         """Return greedy decoding, one response."""
-        return Decoding(1, 0.0, 1.0, 0, self.max_new_tokens)
+        return Decoding.greedy(self.max_new_tokens)
 
     def score(self, instruction: Instruction, answer: Candidate) -> Prediction:
         """Score the share of constraints strictly kept to; an answer passes with all of them."""

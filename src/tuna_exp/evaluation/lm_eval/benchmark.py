@@ -62,7 +62,7 @@ class LmEvalBenchmark:
     def decoding(self) -> Decoding:
         """Return greedy decoding to the longest answer of a task; each is drawn as its own says."""
         lengths = [one.max_new_tokens for one in self._decodings.values()]
-        return Decoding(1, 0.0, 1.0, 0, max(lengths, default=1))
+        return Decoding.greedy(max(lengths, default=1))
 
     def score(self, instruction: Instruction, answer: Candidate) -> Prediction:
         """Not to be called: an answer is scored where it is asked for (`ask`)."""

@@ -84,7 +84,7 @@ class TranslationBenchmark:
 
     def decoding(self) -> Decoding:
         """Return greedy decoding, one response."""
-        return Decoding(1, 0.0, 1.0, 0, self.max_new_tokens)
+        return Decoding.greedy(self.max_new_tokens)
 
     def score(self, instruction: Instruction, answer: Candidate) -> Prediction:
         """Score by sentence-level chrF2; an answer passes where it is the reference itself."""
