@@ -227,7 +227,9 @@ def test_the_teacher_may_be_sampled_otherwise_than_the_student() -> None:
     ],
 )
 def test_what_changes_the_score_of_the_base_model(override: str, changed: bool) -> None:
-    before, after = (made.evaluate(None)["verifiable"].digest for made in (lab(), lab(override)))
+    before, after = (
+        made.evaluate(None, None)["verifiable"].digest for made in (lab(), lab(override))
+    )
     assert (before != after) == changed
 
 

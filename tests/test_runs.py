@@ -3,6 +3,7 @@
 The command runs in this process, in an empty folder, on a few instructions.
 """
 
+import csv
 import json
 import logging
 import re
@@ -83,6 +84,37 @@ def test_alpaca_is_ranked_by_the_judge(
     assert done["sample teacher"]["facts"]["sets"] == 8
     ranker = done["rank samples of Tuna-p model"]["settings"]["ranker"]
     assert ranker["ranker"] == "contextual" and set(record().evaluated) == {"base", "sft", "tuna"}
+
+
+def test_methods_are_judged_beside_the_baseline(
+    tuna_exp: Command, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The tiny model judges: SFT ties with itself unasked, the base model is compared with it."""
+    asked = [{"prompt": f"Say {i}."} for i in range(4)]
+    Path("prompts.jsonl").write_text("\n".join(map(json.dumps, asked)))
+    status = tuna_exp(
+        "method=sft", "dataset.count=8", "evaluation=[verifiable,open_ended]",
+        "evaluation.open_ended.path=prompts.jsonl", "evaluation.open_ended.drawn.max_new_tokens=4",
+        "evaluation.open_ended.judging.answer=first_token", "objective.sft.learning_rate=0.01",
+    )  # fmt: skip
+    assert status == 0, capsys.readouterr().err
+    judged = {label: made for label, made in stages().items() if made["stage"] == "judge"}
+    itself = "judge SFT on open_ended against SFT on open_ended"
+    other = "judge base model on open_ended against SFT on open_ended"
+    assert set(judged) == {itself, other}
+    assert judged[itself]["facts"]["ties"] == 4 and judged[other]["facts"]["items"] == 4
+    assert (
+        judged[itself]["facts"]["judge_read_tokens"]
+        == 0
+        < judged[other]["facts"]["judge_read_tokens"]
+    )
+    folder = Path("artifacts/compare") / record().comparison
+    told = json.loads((folder / "comparison.json").read_text())
+    (judging,) = (one for one in told["benchmarks"] if one["name"] == "open_ended")
+    rows = {r["method"]: r for r in judging["rows"] if r["metric"] == "win rate"}
+    assert rows["sft"]["interval"]["value"] == 0.5 and rows["base"]["difference"] is not None
+    base, *_ = csv.DictReader((folder / "table.csv").read_text().splitlines())
+    assert base["method"] == "base" and base["trained_tokens"] == "0"  # not its baseline's cost
 
 
 def test_nothing_but_our_display_is_on_the_screen(tmp_path: Path, tiny_folder: Path) -> None:

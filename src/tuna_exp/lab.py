@@ -22,6 +22,7 @@ from tuna_exp.rankers.proxy_training import train_proxy
 from tuna_exp.records import Instruction, RankedExample
 from tuna_exp.scoring import (
     DECODE_COST,
+    Subject,
     check_benchmarks,
     compare_step,
     of_one_run,
@@ -229,14 +230,19 @@ class Lab:
         effort = len(self.instructions) / 2
         return self._step("mix", "rank both kinds of samples", {}, rankings, mix, effort)
 
-    def evaluate(self, model: Step | None) -> dict[str, Step]:
-        """Return, by benchmark, the step with the figures of a trained model, None: the base."""
-        if model is None:
-            subject = untrained("base model", self.student.llm())
-        else:
-            subject = trained(self.student, model)
+    def evaluate(self, model: Step | None, baseline: Step | None) -> dict[str, Step]:
+        """Return, by benchmark, the step with the figures of a trained model, None: the base model.
+
+        Where a judge compares methods, it is with the answers of `baseline`.
+        """
+        subject, other = self._subject(model), self._subject(baseline)
         bootstrap = self.comparison.bootstrap
-        return scores(subject, self.benchmarks, bootstrap, self.max_refused)
+        return scores(subject, self.benchmarks, bootstrap, self.max_refused, other)
+
+    def _subject(self, model: Step | None) -> Subject:
+        if model is None:
+            return untrained("base model", self.student.llm())
+        return trained(self.student, model)
 
     def compare(self, methods: Mapping[str, Step]) -> Step:
         """Return the step that compares trained models, with the base model and SFT beside them.
@@ -249,9 +255,10 @@ class Lab:
         overlaps = [self.overlaps[name] for name in self.benchmarks]
         refuse_contaminated(overlaps, self.allow_contaminated)
         models = {"base": None, "sft": self.train_sft(), **methods}
+        baseline = models.get(self.comparison.baseline)
         scored = {
             # The base model was trained on nothing, so no seed had a part in it.
-            name: of_one_run(self.evaluate(model), str(self.seed) if model else "")
+            name: of_one_run(self.evaluate(model, baseline), str(self.seed) if model else "")
             for name, model in models.items()
         }
         measured = self._measured(self.train_sft())

@@ -23,7 +23,7 @@ from tuna_exp.services import billing
 from tuna_exp.stages.compare import Settings, compare
 from tuna_exp.stages.evaluate import STOP, evaluate, measure
 from tuna_exp.stages.harness import bill, evaluate_by_harness, measure_by_harness
-from tuna_exp.stages.judge import OURS, judge, measure_judged, require_verdicts
+from tuna_exp.stages.judge import OTHERS, OURS, judge, measure_judged, require_verdicts
 from tuna_exp.stages.train import CHECKPOINT
 from tuna_exp.stages.versions import VERSIONS
 
@@ -70,7 +70,7 @@ def untrained(label: str, llm: LLM) -> Subject:
 def check_benchmarks(benchmarks: Mapping[str, Benchmark]) -> None:
     """Raise UserError where a benchmark cannot be put to a model: its data is read for that."""
     for name, benchmark in benchmarks.items():
-        judging: AnswerJudge | None = getattr(benchmark, "judged_by", None)
+        judging = judge_of(benchmark)
         if judging is not None:
             judging.check()
         sizes = {"batch_size": benchmark.batch_size, "items": len(benchmark.items())}
@@ -84,48 +84,76 @@ def scores(
     benchmarks: Mapping[str, Benchmark],
     bootstrap: Bootstrap,
     max_refused: float,
+    baseline: Subject | None = None,
 ) -> dict[str, Step]:
     """Return, by benchmark, the step that gives the figures of a model, from one that answers.
 
-    Answers that only a judge can mark are compared with the reference's in a step between; more
-    than the share `max_refused` of its replies must be readable.
+    Answers that only a judge can mark are compared in a step between, with the reference's or with
+    those of `baseline`; at most the share `max_refused` of its replies may be unreadable.
     """
     found = {}
     for name, benchmark in benchmarks.items():
         answered = answer(subject, name, benchmark)
-        judging: AnswerJudge | None = getattr(benchmark, "judged_by", None)
+        judging, other = judge_of(benchmark), None
+        if against_baseline(benchmark):
+            other = answer(baseline, name, benchmark) if baseline else None
+            judging = judging if other else None  # a model alone is only asked
         if judging is not None:
-            answered = judged(answered, benchmark, judging, max_refused)
+            answered = judged(answered, other, benchmark, judging, max_refused)
         settings = {"benchmark": benchmark.digest(), "bootstrap": asdict(bootstrap)}
         label = f"figures of {answered.label.partition(' ')[2]}"
-        run = partial(_measuring(benchmark), bootstrap)
+        run = partial(_measuring(benchmark, judging is not None), bootstrap)
         made, effort = {"predictions": answered}, float(len(benchmark.items()))
         found[name] = Step("figures", label, VERSIONS["figures"], settings, made, run, effort)
     return found
 
 
-def _measuring(benchmark: Benchmark) -> Callable[[Bootstrap, Workspace], None]:
+def _measuring(benchmark: Benchmark, by_judge: bool) -> Callable[[Bootstrap, Workspace], None]:
     harness = harness_of(benchmark)
     if harness is not None:
         return partial(measure_by_harness, harness)
-    return measure_judged if getattr(benchmark, "judged_by", None) else partial(measure, benchmark)
+    return measure_judged if by_judge else partial(measure, benchmark)
 
 
-def judged(answered: Step, benchmark: Benchmark, judging: AnswerJudge, max_refused: float) -> Step:
-    """Return the step in which a judge compares every answer with the reference's."""
+def judge_of(benchmark: Benchmark) -> AnswerJudge | None:
+    """Return who compares answers with others, for a benchmark whose answers have no key."""
+    judging: AnswerJudge | None = getattr(benchmark, "judged_by", None)
+    return judging
+
+
+def against_baseline(benchmark: Benchmark) -> bool:
+    """Whether answers are compared with those of the baseline of the run's methods."""
+    return bool(getattr(benchmark, "against_baseline", False))
+
+
+def judged(
+    answered: Step,
+    other: Step | None,
+    benchmark: Benchmark,
+    judging: AnswerJudge,
+    max_refused: float,
+) -> Step:
+    """Return the step in which a judge compares every answer with `other`'s, None: the reference's.
+
+    The baseline's own answers tie with themselves, which nobody is asked about: it stands in the
+    table with the win rate 1/2 that the others are compared with.
+    """
     items = benchmark.items()
     pair = replace(benchmark.decoding(), responses=2)
+    itself = other is not None and other.digest == answered.digest
+    count = 0 if itself else len(items)
+    against = f" against {other.label.removeprefix('evaluate ')}" if other else ""
     return Step(
         "judge",
-        f"judge {answered.label.removeprefix('evaluate ')}",
+        f"judge {answered.label.removeprefix('evaluate ')}{against}",
         VERSIONS["judge"],
         {"judging": judging.digest()},
-        {OURS: answered},
+        {OURS: answered, **({OTHERS: other} if other else {})},
         partial(judge, judging),
-        400.0 * len(items) * judging.questions(2),
+        400.0 * count * judging.questions(2),
         accept=partial(require_verdicts, max_refused),
-        ready=judging.judge.check,
-        bill=partial(billing.ranking, judging, items, pair, len(items)),
+        ready=None if itself else judging.judge.check,
+        bill=partial(billing.ranking, judging, items, pair, count),
     )
 
 

@@ -2,7 +2,7 @@
 
 import csv
 import io
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Sequence, Set
 from dataclasses import replace
 
 import pytest
@@ -99,6 +99,28 @@ def test_what_was_asked_otherwise_is_left_out_with_the_reason(
         "cut was asked mine with another source_limit than sft.",
         "The figures of level on mine have 90 % intervals.",
     )
+
+
+def test_items_without_a_verdict_are_left_out_of_every_run(
+    answer: Callable[..., Answered], bootstrap: Bootstrap
+) -> None:
+    """A judge gave tuna_p 10 verdicts of 12: 12 of the baseline's items become the same 10."""
+
+    def judged(method: str, scores: Sequence[float]) -> Answered:
+        made = answer(method, scores, judge={"by": "one"})
+
+        def without(ids: Set[str]) -> list[Figure]:
+            kept = [p.score for p in made.predictions if p.instruction.id not in ids]
+            return [Figure("win rate", "all", mean_interval(kept, (0.0, 1.0), bootstrap))]
+
+        return replace(made, figures=without(set()), figures_without=without)
+
+    base, other = judged("sft", [0.5] * 12), judged("tuna_p", [1.0] * 10)
+    made = benchmark_result("mine", [base, other], "sft", bootstrap)
+    assert (made.items, made.of, len(made.left_out)) == (10, 12, 2)
+    assert made.remarks[0].startswith("2 of 12 items of mine are left out: the judge gave")
+    assert [row.interval.items for row in made.rows] == [10, 10]
+    assert made.rows[1].difference is not None and made.rows[1].difference.interval.value == 0.5
 
 
 def test_a_seed_that_was_asked_other_items_is_left_out_alone(

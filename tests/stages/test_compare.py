@@ -260,7 +260,7 @@ def test_what_is_not_comparable_is_left_out_and_told(
 def test_another_judge_or_snapshot_is_another_benchmark(tmp_path: Path) -> None:
     """Both asked "gpt"; a service that named another snapshot is another judge."""
     poem = Instruction(id="poem", instruction="Write a poem.")
-    manifest = {"stage": "judge", "settings": {"judging": {"model": "gpt"}}}
+    manifest = {"stage": "judge", "settings": {"judging": {"model": "gpt"}}, "inputs": {}}
     for snapshot in ("gpt-1", "gpt-2"):
         folder = tmp_path / snapshot
         folder.mkdir()
@@ -268,7 +268,8 @@ def test_another_judge_or_snapshot_is_another_benchmark(tmp_path: Path) -> None:
         said = Judgement(shown=("a", "b"), scores=(1, 0), origin=origin)
         pair = Judged(instruction=poem, answer="a", other="b", preference=1.0, judgements=(said,))
         write_records(folder / COMPARISONS, [pair])
-        assert judged_by(folder, manifest) == {"judge": {"model": "gpt", "snapshot": snapshot}}
+        told = {"model": "gpt", "snapshot": snapshot, "compared_with": "reference"}
+        assert judged_by(folder, manifest) == {"judge": told}
     assert judged_by(tmp_path, {"stage": "evaluate"}) == {}
 
 

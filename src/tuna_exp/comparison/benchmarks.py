@@ -6,8 +6,8 @@ different things on different scales.
 """
 
 import math
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence, Set
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from tuna_exp.comparison.pooling import differences, pooled_interval
@@ -23,6 +23,7 @@ _EQUAL = 1e-9
 _UNTOLD = frozenset({"batch_size"})
 _TOLD = ("max_new_tokens", "source_limit")
 _BRIEF = 60
+_JUDGE, _SNAPSHOT = "judge", "snapshot"
 
 
 @dataclass(frozen=True)
@@ -30,7 +31,8 @@ class Answered:
     """One run's answers to a benchmark with the figures over them.
 
     `settings` are what decides items and scores, `of` how many items the whole benchmark has, `at`
-    how the figures' intervals were made, `seed` that of the run, "" where it has none.
+    how the figures' intervals were made, `seed` that of the run, "" where it has none. Where a
+    judge marks answers some items may have no mark; `figures_without` gives figures without others.
     """
 
     method: str
@@ -40,6 +42,7 @@ class Answered:
     of: int
     at: Bootstrap
     seed: str = ""
+    figures_without: Callable[[Set[str]], Sequence[Figure]] | None = None
 
 
 @dataclass(frozen=True)
@@ -61,7 +64,8 @@ class BenchmarkResult:
     """A benchmark's figures: `items` were asked `of` all it has.
 
     `baseline` is "" where it was not asked. `remarks` say who is left out, and what is
-    unlike; `runs` are the seeds that are compared, by method.
+    unlike; `runs` are the seeds that are compared, by method. `left_out` are the ids of items that
+    were asked and are not compared, since a judge gave one of the runs no verdict on them.
     """
 
     name: str
@@ -71,6 +75,7 @@ class BenchmarkResult:
     rows: tuple[FigureRow, ...]
     remarks: tuple[str, ...]
     runs: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    left_out: tuple[str, ...] = ()
 
     @property
     def size(self) -> str:
@@ -107,10 +112,13 @@ def benchmark_result(
     Runs of one method differ by their seed. The first method stands for the baseline where that did
     not answer this benchmark.
     """
+    answered = _with_snapshot(answered)
     base = [one for one in answered if one.method == baseline]
-    first = (base or [*answered])[0]
+    first = (base or answered)[0]
     reasons = {(one.method, one.seed): why for one in answered if (why := unlike(one, first))}
     kept = [one for one in answered if (one.method, one.seed) not in reasons]
+    left_out = unjudged(kept)
+    kept = [_without(one, left_out) for one in kept]
     seeds: dict[str, tuple[str, ...]] = {}
     for one in kept:
         seeds[one.method] = (*seeds.get(one.method, ()), one.seed)
@@ -120,23 +128,67 @@ def benchmark_result(
     ]
     if not base:
         remarks.append(f"{baseline} has no evaluation on {name}: there are no differences to it.")
+    if left_out:
+        remarks.append(
+            f"{len(left_out)} of {first.of:,} items of {name} are left out: the judge gave at "
+            "least one of the runs no verdict on them."
+        )
     remarks += [remark for one in kept for remark in _remarks(name, one, first, bootstrap)]
     return BenchmarkResult(
         name,
-        len(first.predictions),
+        len(kept[0].predictions),
         first.of,
         baseline if base else "",
         _rows(kept, baseline, bootstrap),
         tuple(dict.fromkeys(remarks)),
         seeds,
+        tuple(sorted(left_out)),
     )
+
+
+def _with_snapshot(answered: Sequence[Answered]) -> list[Answered]:
+    """Give the first known snapshot to those whose judge was asked nothing.
+
+    That is the baseline, whose answers tie with themselves: it goes with any snapshot.
+    """
+    judges = [one.settings.get(_JUDGE, {}) for one in answered]
+    known = next((judge[_SNAPSHOT] for judge in judges if _SNAPSHOT in judge), None)
+    if known is None:
+        return list(answered)
+    return [
+        replace(one, settings={**one.settings, _JUDGE: {_SNAPSHOT: known, **judge}})
+        if judge
+        else one
+        for one, judge in zip(answered, judges, strict=True)
+    ]
+
+
+def unjudged(answered: Sequence[Answered]) -> set[str]:
+    """Return the ids of items on which a judge gave some of the runs a verdict and others none."""
+    every: set[str] = set()
+    missing: set[str] = set()
+    asked = [{p.instruction.id for p in one.predictions} for one in answered]
+    for ids in asked:
+        every |= ids
+    for ids in asked:
+        missing |= every - ids
+    return missing
+
+
+def _without(one: Answered, ids: Set[str]) -> Answered:
+    if not ids or one.figures_without is None:
+        return one
+    kept = [p for p in one.predictions if p.instruction.id not in ids]
+    return replace(one, predictions=kept, figures=one.figures_without(ids))
 
 
 def unlike(one: Answered, first: Answered) -> str:
     """Return why two evaluations may not be compared, or ""."""
     ours, theirs = _decisive(one.settings), _decisive(first.settings)
     differing = [key for key in {**theirs, **ours} if ours.get(key) != theirs.get(key)]
-    if not differing and _asked(one) == _asked(first):
+    # Items of one benchmark; where a judge marks them, not all need have got a mark.
+    alike = bool(one.figures_without) or _asked(one) == _asked(first)
+    if not differing and alike:
         return ""
     counts = [f"{len(each.predictions):,} of {each.of:,} items" for each in (one, first)]
     told = [

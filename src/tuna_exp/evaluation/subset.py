@@ -50,6 +50,11 @@ class Subset:
         return judging
 
     @property
+    def against_baseline(self) -> bool:
+        """Whether answers are compared with those of the baseline of the run's methods."""
+        return bool(getattr(self.benchmark, "against_baseline", False))
+
+    @property
     def harness(self) -> "LmEvalBenchmark | None":
         """Return who asks the model, for a benchmark that asks by itself."""
         harness: LmEvalBenchmark | None = getattr(self.benchmark, "harness", None)

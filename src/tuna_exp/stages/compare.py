@@ -3,8 +3,9 @@
 import csv
 import io
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence, Set
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -30,12 +31,14 @@ from tuna_exp.comparison.statistics import Bootstrap
 from tuna_exp.comparison.tracking import Mode, log_comparison
 from tuna_exp.comparison.verdicts import verdicts
 from tuna_exp.datasets.verifiable import verify
+from tuna_exp.evaluation.base import Figure
 from tuna_exp.evaluation.contamination import Contamination, remark
 from tuna_exp.evaluation.open_ended.judging import Comparison as Judged
+from tuna_exp.evaluation.open_ended.win_rates import comparison_figures
 from tuna_exp.plan import Workspace
 from tuna_exp.records import Instruction, Prediction, RankedExample, read_records
 from tuna_exp.stages.evaluate import PREDICTIONS, read_figures
-from tuna_exp.stages.judge import COMPARISONS
+from tuna_exp.stages.judge import COMPARISONS, OTHERS, OURS
 from tuna_exp.stages.rank import RANKING
 
 TABLE = "table.ansi"
@@ -86,10 +89,16 @@ class Inputs:
             found |= dict.fromkeys(self.ancestors(f"{made['stage']}-{made['digest'][:16]}"))
         return [*found, name]
 
-    def made_from(self, figures: str) -> str:
-        """Return the name of the evaluation that figures are of."""
-        made = self.manifests[figures]["inputs"]["predictions"]
+    def made_from(self, name: str, role: str = "predictions") -> str:
+        """Return the name of what an artifact was made from; of figures: the marked answers."""
+        made = self.manifests[name]["inputs"][role]
         return f"{made['stage']}-{made['digest'][:16]}"
+
+    def asked(self, figures: str) -> str:
+        """Return the name of the evaluation that figures are of, before any judge marked it."""
+        marked = self.made_from(figures)
+        judged = self.manifests[marked]["stage"] == "judge"
+        return self.made_from(marked, OURS) if judged else marked
 
     def training_facts(self, name: str) -> list[dict[str, Any]]:
         """Return what the stages noted that a model was made by."""
@@ -136,7 +145,7 @@ def compare(
         if method in first.runs
     }
     comparison = results.compare(
-        [method_result(inputs, method, figures) for method, figures in kept.items()],
+        [method_result(inputs, m, figures, first.left_out) for m, figures in kept.items()],
         rankings(inputs, bootstrap),
         [stage_cost(manifest) for manifest in inputs.manifests.values()],
         settings.baseline,
@@ -188,17 +197,27 @@ def benchmark_of(
 def answered_by(inputs: Inputs, method: str, seed: str, figures: str) -> Answered:
     """Read a run's answers to a benchmark, and the figures over them."""
     evaluation = inputs.made_from(figures)
-    made, facts = inputs.manifests[figures]["settings"], inputs.manifests[evaluation]["facts"]
-    judged = judged_by(inputs.folders[evaluation], inputs.manifests[evaluation])
+    folder, manifest = inputs.folders[evaluation], inputs.manifests[evaluation]
+    made, facts = inputs.manifests[figures]["settings"], manifest["facts"]
+    bootstrap = Bootstrap(**made["bootstrap"])
     return Answered(
         method=method,
-        predictions=list(read_records(inputs.folders[evaluation] / PREDICTIONS, Prediction)),
+        predictions=list(read_records(folder / PREDICTIONS, Prediction)),
         figures=read_figures(inputs.folders[figures]),
-        settings={**made["benchmark"], **judged},
+        settings={**made["benchmark"], **judged_by(folder, manifest)},
         of=facts["of"],
-        at=Bootstrap(**made["bootstrap"]),
+        at=bootstrap,
         seed=seed,
+        figures_without=(
+            partial(figures_without, folder, bootstrap) if manifest["stage"] == "judge" else None
+        ),
     )
+
+
+def figures_without(folder: Path, bootstrap: Bootstrap, ids: Set[str]) -> list[Figure]:
+    """Return the figures over a judge's comparisons without those of some items."""
+    made = read_records(folder / COMPARISONS, Judged)
+    return comparison_figures([c for c in made if c.instruction.id not in ids], bootstrap)
 
 
 def judged_by(folder: Path, manifest: Mapping[str, Any]) -> dict[str, Any]:
@@ -211,7 +230,8 @@ def judged_by(folder: Path, manifest: Mapping[str, Any]) -> dict[str, Any]:
     said = (j for c in read_records(folder / COMPARISONS, Judged) for j in c.judgements)
     named = sorted({judgement.origin.model for judgement in said if judgement.origin})
     told = {"snapshot": ", ".join(named)} if named else {}
-    return {"judge": {**manifest["settings"]["judging"], **told}}
+    beside = "baseline" if OTHERS in manifest["inputs"] else "reference"
+    return {"judge": {**manifest["settings"]["judging"], **told, "compared_with": beside}}
 
 
 def write_table(comparison: Comparison, path: Path) -> None:
@@ -221,19 +241,26 @@ def write_table(comparison: Comparison, path: Path) -> None:
     path.write_text(console.export_text(styles=True), encoding="utf-8")
 
 
-def method_result(inputs: Inputs, method: str, figures: Mapping[str, str]) -> MethodResult:
+def method_result(
+    inputs: Inputs, method: str, figures: Mapping[str, str], left_out: Collection[str] = ()
+) -> MethodResult:
     """Read one method: its runs' predictions, what one run cost, the curve of the first's training.
 
-    `figures` names those of each seed.
+    `figures` names those of each seed, `left_out` are the ids of items that are not compared.
     """
-    names = {seed: inputs.made_from(name) for seed, name in figures.items()}
+    marked = {seed: inputs.made_from(name) for seed, name in figures.items()}
+    names = {seed: inputs.asked(name) for seed, name in figures.items()}
     costs = [inputs.cost(name) for name in names.values()]
     (seed, first), *_ = names.items()
     trained = [n for n in inputs.ancestors(first) if inputs.manifests[n]["stage"] == "train"]
     curves = read_curve(inputs.folders[trained[-1]]) if trained else []
+    read = {
+        seed: read_records(inputs.folders[name] / PREDICTIONS, Prediction)
+        for seed, name in marked.items()
+    }
     runs = {
-        seed: list(read_records(inputs.folders[name] / PREDICTIONS, Prediction))
-        for seed, name in names.items()
+        seed: [p for p in predictions if p.instruction.id not in left_out]
+        for seed, predictions in read.items()
     }
     seconds = sum(cost for cost, _ in costs) / len(costs)
     tokens = sum((spent for _, spent in costs), Tokens()).shared(len(costs))

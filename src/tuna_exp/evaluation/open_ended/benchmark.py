@@ -38,22 +38,28 @@ class OpenEndedBenchmark:
     """Prompts of a file (JSON lines or a list), called `name`.
 
     `fields` names the file's fields for id, instruction and category, null where it has none.
-    `reference` are another model's answers to the same ids, or None where only methods are
-    compared with each other; `judging` compares. Answers are drawn as `drawn` says.
+    `judging` compares answers with those of `reference`, another model's to the same ids; where it
+    is None, with those of the baseline of the run's methods. Without `judging` answers are only
+    collected. Answers are drawn as `drawn` says.
     """
 
     name: str
     path: str
     fields: Mapping[str, str | None]
     reference: AnswersFile | None
-    judging: AnswerJudge
+    judging: AnswerJudge | None
     drawn: Decoding
     batch_size: int
 
     @property
     def judged_by(self) -> AnswerJudge | None:
-        """Return who compares the answers with those of the reference, None where there is none."""
-        return self.judging if self.reference is not None else None
+        """Return who compares answers with others."""
+        return self.judging
+
+    @property
+    def against_baseline(self) -> bool:
+        """Whether answers are compared with those of the baseline of the run's methods."""
+        return self.judging is not None and self.reference is None
 
     def items(self) -> list[Instruction]:
         """Return the prompts, each with its category as its kind and the other model's answer.
