@@ -58,6 +58,9 @@ def test_what_is_right(tmp_path: Path) -> None:
     figures = {(f.metric, f.group): f.interval.value for f in made.figures(said, BOOTSTRAP)}
     assert figures["balanced accuracy", "all"] == pytest.approx((2 / 3 + 1 / 2) / 2)
     assert figures["accuracy", "all"] == pytest.approx(3 / 5)
+    # Unclear: 2 found, 1 missed; clear: 1 taken for unclear.
+    assert figures["F1 of unclear", "all"] == pytest.approx(2 * 2 / (2 * 2 + 1 + 1))
+    assert figures["balanced accuracy", "LA"] == figures["balanced accuracy", "all"]
     assert figures["asks", "unclear requests"] == pytest.approx(1 / 3)
     assert figures["states its reading", "unclear requests"] == pytest.approx(1 / 3)
     assert figures["asks", "clear requests"] == pytest.approx(1 / 2)

@@ -23,6 +23,9 @@ DATA = SHARED / "data"
         "I'd be happy to help! Are you looking for indoor plants, e.g. ferns?",
         "I need more information to answer that.",
         "Please tell me which team you are asking about.",
+        "are you looking for indoor plants",
+        "which voyager are you interested in",
+        "in what year do you want to go",
     ],
 )
 def test_what_asks(text: str) -> None:
@@ -37,6 +40,10 @@ def test_what_asks(text: str) -> None:
         "Water boils at 100 degrees. Is there anything else I can help with?",
         "He asked who was there. Nobody answered.",
         "Why do leaves fall? Because trees save water in winter.",
+        'She said: "Which bank do you mean?" He did not answer.',
+        "Dear Sir. I write about a job. Please tell me more about it. Yours. A. Be well. Goodbye.",
+        "When in doubt, ask.",
+        "What you are looking for is a fern.",
         "",
     ],
 )
@@ -79,9 +86,16 @@ def test_published_questions_are_seen(field: str, texts: int, seen: float) -> No
     assert sum(map(asks, found)) / texts == pytest.approx(seen, abs=0.005)
 
 
+def test_questions_without_a_mark_are_seen() -> None:
+    """Of the 637 of ClariQ's dev set 3 have one."""
+    found = {row["question"] for row in rows("prompts/clariq_dev.jsonl.gz")} - {""}
+    assert len(found) == 637
+    assert sum(map(asks, found)) / 637 == pytest.approx(0.97, abs=0.005)
+
+
 def test_answers_to_clear_questions_are_rarely_taken_for_questions() -> None:
-    """18 of 640, 8 of them letters with a closing plea that the model was asked to write."""
+    """9 of 640, none of them a letter that the model was asked to write (71, 72)."""
     answers = rows("vicuna/answers.jsonl.gz")
     asking = [row for row in answers if asks(row["text"])]
-    assert (len(answers), len(asking)) == (640, 18)
-    assert sum(row["question_id"] in (71, 72) for row in asking) == 8
+    assert (len(answers), len(asking)) == (640, 9)
+    assert not any(row["question_id"] in (71, 72) for row in asking)

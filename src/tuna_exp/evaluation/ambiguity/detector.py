@@ -2,13 +2,15 @@
 
 Rules over words, open to be read: no model judges here. Measured on published texts, which a test
 repeats: of CLAMBER's 1,601 clarifying questions 98 % are seen, of 3,202 questions that an LLM wrote
-when told to ask 99 %; of eight models' 640 answers to clear questions (Vicuna) 3 % are taken for
-asking, half of them letters that they were to write. Left out: other languages than English, and
-whether the question is a good one.
+when told to ask 99 %, of the 637 that people wrote for ClariQ, without question marks, 97 %; of
+eight models' 640 answers to clear questions (Vicuna) 1.4 % are taken for asking. Left out: other
+languages than English, and whether the question is a good one.
 """
 
 import re
 
+# Raised when the rules change what they find: a part of a benchmark's digest.
+VERSION = 2
 # Said at the end of an answer that is complete: offers, not questions about the request.
 _OFFER = re.compile(
     r"^\W*(would you like (me|to (know|hear|see|learn))|do you (want|need) me to|can i help"
@@ -37,6 +39,19 @@ _ASSUMES = re.compile(
     r"(possible )?(meanings|interpretations|readings|senses|ways to (read|understand|interpret))\b"
     r"|\b(could|can|may|might) (also )?(mean|refer to|be (read|understood|interpreted))\b"
 )
+# A question by its order of words; questions are often written without their mark.
+_AUXILIARY = r"(?:are|do|did|does|is|was|were|would|can|could|should|will|have|has)"
+_INVERTED = re.compile(
+    rf"^{_AUXILIARY} (?:you|there|it|this|that|these|those|they|we|he|she|the)\b"
+    r"|^(?:(?:in|for|of|to|on|at|from|by|with) )?"
+    r"(?:which|what|who|whom|whose|where|when|why|how)\b"
+    rf"(?: [\w'-]+){{0,8}} {_AUXILIARY} (?:you|it|this|that|these|those|they|we|he|she|the)\b"
+    r"|^(?:what|who|which|where|why) (?:is|are|was|were)\b"
+)
+# What somebody else is quoted as saying, over one line; an apostrophe is no quotation.
+_QUOTED = re.compile(r'"[^"\n]{1,400}"|\u201c[^\u201d\n]{1,400}\u201d')
+# A plea stands where an answer begins or ends; within a letter or a story it is somebody else's.
+_ENDS = 2
 _ABBREVIATION = re.compile(r"\b(e\.g|i\.e|etc|vs|st|dr|mr|mrs)\.")
 _SENTENCE = re.compile(r"[^.!?\n]*[.!?]+|[^.!?\n]+")
 
@@ -44,13 +59,18 @@ _SENTENCE = re.compile(r"[^.!?\n]*[.!?]+|[^.!?\n]+")
 def asks(text: str) -> bool:
     """Whether an answer asks about the request: a question about it or its writer, or a plea.
 
-    A question that offers more after an answer ("Would you like to know more?") is none.
+    A question that offers more after an answer ("Would you like to know more?") is none, nor is one
+    in quotation marks.
     """
     sentences = _sentences(text)
-    if len(sentences) == 1 and sentences[0].endswith("?"):
+    if len(sentences) == 1 and (sentences[0].endswith("?") or _INVERTED.search(sentences[0])):
         return True  # nothing but a question
-    asking = (one for one in sentences if not _OFFER.search(one))
-    return any((one.endswith("?") and _ABOUT.search(one)) or _REQUEST.search(one) for one in asking)
+    pleading = {*sentences[:_ENDS], *sentences[-_ENDS:]}
+    return any(
+        (one.endswith("?") and _ABOUT.search(one)) or (one in pleading and _REQUEST.search(one))
+        for one in sentences
+        if not _OFFER.search(one)
+    )
 
 
 def assumes(text: str) -> bool:
@@ -70,7 +90,8 @@ def _bare(sentence: str) -> str:
 
 
 def _sentences(text: str) -> list[str]:
-    plain = _ABBREVIATION.sub(lambda found: found[1].replace(".", ""), _plain(text))
+    unquoted = _QUOTED.sub('""', _plain(text))
+    plain = _ABBREVIATION.sub(lambda found: found[1].replace(".", ""), unquoted)
     return [one.strip() for one in _SENTENCE.findall(plain) if one.strip()]
 
 

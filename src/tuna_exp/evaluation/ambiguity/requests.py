@@ -27,7 +27,7 @@ from tuna_exp.comparison.statistics import (
 from tuna_exp.datasets.checking import Entry, Identifier, NotBlank, Shape, collect, fit
 from tuna_exp.datasets.reading import MalformedError, Rows, fingerprint, read_rows
 from tuna_exp.errors import ConfigError
-from tuna_exp.evaluation.ambiguity.detector import asks, assumes, without
+from tuna_exp.evaluation.ambiguity.detector import VERSION, asks, assumes, without
 from tuna_exp.evaluation.base import Figure
 from tuna_exp.llms.decoding import Decoding
 from tuna_exp.records import Candidate, Check, Instruction, Prediction
@@ -113,11 +113,13 @@ class AmbiguityBenchmark:
         """Return accuracy and what it is made of, over all and by category.
 
         Balanced accuracy is the mean of the accuracies on unclear and clear requests: a model that
-        never asks, or always, has one half.
+        never asks, or always, has one half. F1 is that of finding the unclear ones, as in CLAMBER:
+        a model that always asks has 2/3 where half are unclear.
         """
         made = [
             Figure("balanced accuracy", "all", balanced(predictions, bootstrap)),
             Figure("accuracy", "all", _accuracy(predictions, bootstrap)),
+            Figure("F1 of unclear", "all", f1(predictions, bootstrap)),
         ]
         unclear = [p for p in predictions if is_unclear(p.instruction)]
         clear = [p for p in predictions if not is_unclear(p.instruction)]
@@ -130,12 +132,15 @@ class AmbiguityBenchmark:
         for group in sorted({p.instruction.kind.partition("/")[0] for p in predictions}):
             part = [p for p in predictions if p.instruction.kind.partition("/")[0] == group]
             made.append(Figure("accuracy", group, _accuracy(part, bootstrap)))
+            if 0 < sum(is_unclear(p.instruction) for p in part) < len(part):
+                made.append(Figure("balanced accuracy", group, balanced(part, bootstrap)))
         return made
 
     def digest(self) -> dict[str, object]:
         """Return what decides the items and their scores: the file's bytes, not its path."""
         return {
             "benchmark": "ambiguity",
+            "rules": VERSION,
             "sha256": fingerprint(Path(self.path)),
             "layout": self.layout,
             "unclear_from": self.unclear_from,
@@ -169,6 +174,23 @@ def balanced(predictions: Sequence[Prediction], bootstrap: Bootstrap) -> Interva
         with np.errstate(invalid="ignore"):
             mean: Array = (sums[0] / sums[1] + sums[2] / sums[3]) / 2
         return mean
+
+    return sums_interval(counts, value, (0.0, 1.0), bootstrap)
+
+
+def f1(predictions: Sequence[Prediction], bootstrap: Bootstrap) -> Interval:
+    """Return 2·TP / (2·TP + FP + FN) of finding the unclear requests, in [0, 1], over items."""
+    counts = np.array(
+        [
+            [p.score, 1.0 - p.score] if is_unclear(p.instruction) else [0.0, 1.0 - p.score]
+            for p in predictions
+        ]
+    )
+
+    def value(sums: Array) -> Array:
+        with np.errstate(invalid="ignore"):
+            made: Array = 2 * sums[0] / (2 * sums[0] + sums[1])
+        return made
 
     return sums_interval(counts, value, (0.0, 1.0), bootstrap)
 
