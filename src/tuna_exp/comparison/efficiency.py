@@ -128,7 +128,10 @@ def si(number: float | None) -> str:
 
 def energy(joules: float | None) -> str:
     """12.5 kJ."""
-    return wording.UNKNOWN if joules is None else f"{si(joules)}J"
+    if joules is None:
+        return wording.UNKNOWN
+    told = si(joules)
+    return f"{told}J" if told[-1].isalpha() else f"{told} J"
 
 
 def memory(size: int | None) -> str:

@@ -6,7 +6,6 @@ Left out: documents. The published WMT segments are judged one by one here, as b
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from importlib.metadata import version
 from pathlib import Path
 
 from tuna_exp.comparison.statistics import Array, Bootstrap, Interval, mean_interval
@@ -22,7 +21,7 @@ from tuna_exp.evaluation.translation.scores import (
     counts,
     interval,
     resampled,
-    tokenizer_of,
+    signature,
 )
 from tuna_exp.llms.decoding import Decoding
 from tuna_exp.records import Candidate, Instruction, Prediction
@@ -122,8 +121,10 @@ class TranslationBenchmark:
             "sha256": fingerprint(Path(self.path)),
             "pairs": None if self.pairs is None else list(self.pairs),
             "instruction": self.instruction,
-            "sacrebleu": version("sacrebleu"),
-            "tokenizers": [tokenizer_of(target) for target in targets],
+            "signatures": [
+                signature(metric)
+                for metric in (chrf_metric(), *(bleu_metric(target) for target in targets))
+            ],
             "max_new_tokens": self.max_new_tokens,
             "batch_size": self.batch_size,
         }

@@ -37,6 +37,15 @@ def chrf_metric() -> CHRF:
     return CHRF()
 
 
+def signature(metric: Any) -> str:
+    """Return sacrebleu's signature of BLEU or chrF with one reference (Post 2018).
+
+    As in "nrefs:1|case:mixed|eff:no|tok:13a|smooth:exp|version:2.6.0".
+    """
+    metric.num_refs = 1  # it is set by scoring, which we do by its counts
+    return str(metric.get_signature())
+
+
 def counts(metric: Any, texts: Sequence[str], references: Sequence[str]) -> Array:
     """Return sacrebleu's statistics of each segment, shape (segments, statistics)."""
     found = metric._extract_corpus_statistics(list(texts), [list(references)])
