@@ -105,6 +105,7 @@ def run_evaluation(
         make(config.account),
         config.seed,
         identity(config, words_for(subject)),
+        make(config.executor),
     )
     artifact = run_comparison(final, run, partial(check_login, config))
     if show and as_json:

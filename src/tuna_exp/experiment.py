@@ -81,6 +81,7 @@ def run_experiment(
         make(config.account),
         config.seed,
         identity(config),
+        make(config.executor),
     )
 
     def check() -> None:

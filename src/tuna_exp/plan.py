@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 from tuna_exp.durable import DISK_FULL, disk_failures
 from tuna_exp.efficiency.meters import metered
 from tuna_exp.errors import ConfigError
+from tuna_exp.executors.base import Executor, InProcess
 from tuna_exp.memory import kept_memory
 from tuna_exp.progress import Bar, Display
 from tuna_exp.store import SCRATCH, Artifact, Store
@@ -87,13 +88,14 @@ class Step:
 class Workspace:
     """What a running step gets: its unfinished folder, its inputs' folders and its bar.
 
-    What a killed attempt left in `folder` is still there. The names manifest.json, COMMITTED,
-    scratch and .work in it belong to the store.
+    `executor` is who works on batches. What a killed attempt left in `folder` is still there. The
+    names manifest.json, COMMITTED, scratch and .work in it belong to the store.
     """
 
     folder: Path
     inputs: Mapping[str, Path]
     bar: Bar
+    executor: Executor = InProcess()
 
     @property
     def scratch(self) -> Path:
@@ -178,7 +180,9 @@ def _walk(final: Sequence[Step], finished: Callable[[Step], bool]) -> list[Step]
     return order
 
 
-def execute(final: Sequence[Step], store: Store, display: Display) -> dict[str, Artifact]:
+def execute(
+    final: Sequence[Step], store: Store, display: Display, executor: Executor | None = None
+) -> dict[str, Artifact]:
     """Build what is missing and return the artifacts that were used, by full digest.
 
     A finished artifact is reused, an unfinished one continued, one that another process is
@@ -204,7 +208,7 @@ def execute(final: Sequence[Step], store: Store, display: Display) -> dict[str, 
     display.plan(reused, sum(step.work for step in missing), len(missing))
     for step in missing:
         inputs = {name: artifacts[made.digest].folder for name, made in step.inputs.items()}
-        artifacts[step.digest] = _build(step, store, inputs, display)
+        artifacts[step.digest] = _build(step, store, inputs, display, executor or InProcess())
         _accept(step, artifacts[step.digest])
     return artifacts
 
@@ -220,7 +224,9 @@ def _accept(step: Step, artifact: Artifact | None) -> None:
         step.accept(artifact)
 
 
-def _build(step: Step, store: Store, inputs: Mapping[str, Path], display: Display) -> Artifact:
+def _build(
+    step: Step, store: Store, inputs: Mapping[str, Path], display: Display, executor: Executor
+) -> Artifact:
     with store.lock(step, lambda text: display.waiting(step.label, text)):
         artifact = store.settle(step)
         if artifact is not None:
@@ -234,5 +240,5 @@ def _build(step: Step, store: Store, inputs: Mapping[str, Path], display: Displa
                 kept_memory(),
                 metered(folder),
             ):
-                step.run(Workspace(folder, inputs, bar))
+                step.run(Workspace(folder, inputs, bar, executor))
             return store.commit(step)

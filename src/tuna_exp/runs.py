@@ -18,6 +18,7 @@ from rich.text import Text
 
 from tuna_exp import comparable
 from tuna_exp.errors import UserError, nearest
+from tuna_exp.executors.base import Executor
 from tuna_exp.plan import Step, Workspace, execute, json_value, missing_steps
 from tuna_exp.planned import write_planned
 from tuna_exp.progress import Display
@@ -85,7 +86,7 @@ class RunRecord(Record):
 @dataclass(frozen=True)
 class Run:
     """Where a run's artifacts and its record go, the overrides that tell it from others, who pays
-    for services, its seed, and the digest of its settings.
+    for services, its seed, the digest of its settings, and who works on batches.
     """
 
     root: Path
@@ -94,6 +95,7 @@ class Run:
     account: "Account | None" = None
     seed: int | None = None
     identity: str = ""
+    executor: Executor | None = None
 
 
 def run_methods(
@@ -115,10 +117,12 @@ def run_comparison(final: Step, run: Run, check: Callable[[], None]) -> Artifact
     store = Store(run.root)
     if store.find(final) is None:
         check()
+        if run.executor is not None:
+            run.executor.check()
         agree_on_cost(final, store, run)
     write_planned(final, run.root, run.output)
     with Display() as display:
-        artifact = execute([final], store, display)[final.digest]
+        artifact = execute([final], store, display, run.executor)[final.digest]
     record = RunRecord(
         artifacts=str(run.root.resolve()),
         comparison=artifact.folder.name,

@@ -5,7 +5,8 @@ Two stages: answers cost hours and are kept whatever level the intervals are to 
 
 import json
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,10 +15,12 @@ from tuna_exp.comparison.statistics import Bootstrap, Interval
 from tuna_exp.efficiency.flops import answering, responses
 from tuna_exp.evaluation.base import Benchmark, Figure
 from tuna_exp.evaluation.subset import whole_size
-from tuna_exp.llms.base import LLM
+from tuna_exp.llms.base import LLM, OpenLLM
+from tuna_exp.llms.decoding import Decoding
 from tuna_exp.plan import Workspace
 from tuna_exp.records import Candidate, Instruction, Prediction, read_records, write_records
 from tuna_exp.stages.journal import Journal
+from tuna_exp.stages.working import answering_by, prompt_lengths
 
 PREDICTIONS = "predictions.jsonl"
 FIGURES = "figures.json"
@@ -28,22 +31,21 @@ STOP = ("end of sequence", "max_new_tokens")
 
 def evaluate(llm: LLM, benchmark: Benchmark, work: Workspace) -> None:
     """Write one Prediction per benchmark item, in the benchmark's order, to `predictions.jsonl`."""
-    items, opened = benchmark.items(), llm.open()
-    decoding = benchmark.decoding()
+    items, decoding = benchmark.items(), benchmark.decoding()
     room = decoding.max_new_tokens
-    lengths = {item.id: opened.prompt_length(item, room) for item in items}
-    ordered = sorted(items, key=lambda item: lengths[item.id])
-    opened.remember(items)
-
-    def answer_batch(number: int, batch: Sequence[Instruction]) -> list[Prediction]:
-        answers = [some[0] for some in opened.answer(batch, decoding, seed=0)]
-        note_cost(work, answers)
-        return [benchmark.score(i, answer) for i, answer in zip(batch, answers, strict=True)]
-
     journal = Journal(work.scratch / PREDICTIONS, [Prediction])
-    size = llm.together(benchmark.batch_size)
-    answered = journal.complete(ordered, size, answer_batch, work.bar, "items")
-    opened.close()
+    with answering_by(llm, items, work) as session:
+        lengths = prompt_lengths(session, items, room)
+        ordered = sorted(items, key=lambda item: lengths[item.id])
+
+        def answer(batches: Sequence[Sequence[Instruction]]) -> Iterator[list[Prediction]]:
+            drawn = session.map(partial(ask, decoding=decoding), batches)
+            for batch, answers in zip(batches, drawn, strict=True):
+                note_cost(work, answers)
+                yield [benchmark.score(i, said) for i, said in zip(batch, answers, strict=True)]
+
+        size = llm.together(benchmark.batch_size)
+        answered = journal.complete(ordered, size, answer, work.bar, "items")
     by_id = {prediction.instruction.id: prediction for prediction in answered}
     predictions = [by_id[item.id] for item in items]
     write_records(work.folder / PREDICTIONS, predictions)
@@ -59,6 +61,11 @@ def evaluate(llm: LLM, benchmark: Benchmark, work: Workspace) -> None:
             [responses(lengths[p.instruction.id], [p.tokens], shared=True) for p in predictions],
         ),
     )
+
+
+def ask(opened: OpenLLM, batch: Sequence[Instruction], decoding: Decoding) -> list[Candidate]:
+    """Return an answer to each item."""
+    return [some[0] for some in opened.answer(batch, decoding, seed=0)]
 
 
 def note_cost(work: Workspace, answers: Sequence[Candidate]) -> None:

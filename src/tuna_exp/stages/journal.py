@@ -2,7 +2,7 @@
 
 import json
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Generic, TypeVar
 
@@ -29,23 +29,23 @@ class Journal(Generic[R]):
         self,
         items: Sequence[T],
         size: int,
-        do: Callable[[int, Sequence[T]], Sequence[R]],
+        do: Callable[[Sequence[Sequence[T]]], Iterable[Sequence[R]]],
         bar: Bar,
         unit: str,
     ) -> list[R]:
         """Return the records of all items, `size` items at a time, those of earlier attempts first.
 
-        `do(number, batch)` makes the records of one batch, one per item; equal items and sizes make
-        equal batches, so a continued run does what an uninterrupted one does.
+        `do` gets the batches that are still to be done and yields the records of each, one per
+        item, in their order; equal items and sizes make equal batches, so a continued run does what
+        an uninterrupted one does.
         """
         batches = [items[i : i + size] for i in range(0, len(items), size)]
         done = self.read()[: len(batches)]
         bar.start(len(items), unit, sum(map(len, done)))
-        for number in range(len(done), len(batches)):
-            records = list(do(number, batches[number]))
-            self.append(records)
-            done.append(records)
-            bar.advance(len(batches[number]))
+        for made in do(batches[len(done) :]) if len(done) < len(batches) else ():
+            self.append(made)
+            done.append([*made])
+            bar.advance(len(made))
         return [record for part in done for record in part]
 
     def read(self) -> list[list[R]]:

@@ -7,6 +7,7 @@ of a ranking. Left out: asking again about a pair whose replies could not be rea
 
 import json
 from collections.abc import Sequence
+from functools import partial
 
 from tuna_exp.comparison.json_text import json_text
 from tuna_exp.comparison.reliability import measure
@@ -20,6 +21,7 @@ from tuna_exp.records import Prediction, read_records, write_records
 from tuna_exp.stages.evaluate import FIGURES, PREDICTIONS
 from tuna_exp.stages.journal import Journal
 from tuna_exp.stages.rank import BOOTSTRAP, main_figures
+from tuna_exp.stages.working import ranking_by
 from tuna_exp.store import MANIFEST, Artifact
 
 COMPARISONS = "comparisons.jsonl"
@@ -35,18 +37,20 @@ def judge(judging: AnswerJudge, work: Workspace) -> None:
     """
     predictions = list(read_records(work.inputs[OURS] / PREDICTIONS, Prediction))
     pairs = paired(predictions, _others(predictions, work))
-
-    def judge_batch(number: int, batch: Sequence[AnswerPair]) -> list[Comparison]:
-        return judging.compare(batch)
-
     journal = Journal(work.scratch / COMPARISONS, [Comparison])
-    made = journal.complete(pairs, judging.batch_size, judge_batch, work.bar, "pairs")
-    judging.release()
+    with ranking_by(judging, work) as session:
+        judge_all = partial(session.map, judge_batch)
+        made = journal.complete(pairs, judging.batch_size, judge_all, work.bar, "pairs")
     write_records(work.folder / COMPARISONS, made)
     judged = zip(made, predictions, strict=True)
     scored = [one for c, p in judged if (one := c.prediction(p.tokens)) is not None]
     write_records(work.folder / PREDICTIONS, scored)
     _note(made, work)
+
+
+def judge_batch(judging: AnswerJudge, batch: Sequence[AnswerPair]) -> list[Comparison]:
+    """Compare some pairs."""
+    return judging.compare(batch)
 
 
 def measure_judged(bootstrap: Bootstrap, work: Workspace) -> None:

@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict
+from functools import partial
 
 from tuna_exp.comparison.json_text import json_text
 from tuna_exp.comparison.reliability import Reliability, measure
@@ -26,6 +27,7 @@ from tuna_exp.records import (
 from tuna_exp.services.billing import judges
 from tuna_exp.stages.journal import Journal
 from tuna_exp.stages.sample import CANDIDATES
+from tuna_exp.stages.working import ranking_by
 from tuna_exp.store import Artifact
 
 RANKING = "ranking.jsonl"
@@ -45,14 +47,11 @@ def rank(ranker: Ranker, limit: int | None, work: Workspace) -> None:
     finished ranking (`require_order`): a judge is not paid again for an answer that another share
     of refusals would have let through.
     """
-
-    def rank_batch(number: int, batch: Sequence[CandidateSet]) -> list[Outcome]:
-        return ranker.rank(batch)
-
     sets = list(read_records(work.inputs["candidates"] / CANDIDATES, CandidateSet))[:limit]
     journal: Journal[Outcome] = Journal(work.scratch / RANKING, [RankedExample, Refusal])
-    outcomes = journal.complete(sets, ranker.batch_size, rank_batch, work.bar, "sets")
-    ranker.release()
+    with ranking_by(ranker, work) as session:
+        rank_all = partial(session.map, rank_batch)
+        outcomes = journal.complete(sets, ranker.batch_size, rank_all, work.bar, "sets")
     by_id = {candidates.instruction.id: candidates for candidates in sets}
     ranked = [
         with_writers(outcome, by_id[outcome.instruction.id])
@@ -62,6 +61,11 @@ def rank(ranker: Ranker, limit: int | None, work: Workspace) -> None:
     refused = [outcome for outcome in outcomes if isinstance(outcome, Refusal)]
     write(work, ranked, refused)
     work.note(flops=flops_of(ranker, [*ranked, *refused]))
+
+
+def rank_batch(ranker: Ranker, batch: Sequence[CandidateSet]) -> list[Outcome]:
+    """Rank some sets."""
+    return ranker.rank(batch)
 
 
 def flops_of(ranker: Ranker, outcomes: Sequence[Outcome]) -> float | None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from math import isnan
 
 from tuna_exp.comparison.statistics import (
@@ -16,6 +17,7 @@ from tuna_exp.llms.diversity import Diversity, similarity
 from tuna_exp.plan import Workspace
 from tuna_exp.records import CandidateSet, Instruction, write_records
 from tuna_exp.stages.journal import Journal
+from tuna_exp.stages.working import answering_by, prompt_lengths
 
 CANDIDATES = "candidates.jsonl"
 BOOTSTRAP = Bootstrap(confidence=0.95, resamples=999, seed=0)
@@ -44,21 +46,15 @@ def sample(drawing: Drawing, instructions: Sequence[Instruction], work: Workspac
     anything is drawn, where a prompt and its answer would not fit.
     """
     llm, sampling = drawing.llm, drawing.sampling
-    opened = llm.open()
-    room = sampling.decoding.max_new_tokens
-    lengths = {i.id: opened.prompt_length(i, room) for i in instructions}
-    ordered = sorted(instructions, key=lambda instruction: lengths[instruction.id])
-    opened.remember(instructions)
-
-    def draw_batch(number: int, batch: Sequence[Instruction]) -> list[CandidateSet]:
-        return draw_sets(opened, batch, sampling, drawing.seed)
-
     journal = Journal(work.scratch / CANDIDATES, [CandidateSet])
-    size = llm.together(sampling.batch_size)
-    drawn = journal.complete(ordered, size, draw_batch, work.bar, "prompts")
-    opened.close()
+    with answering_by(llm, instructions, work) as session:
+        lengths = prompt_lengths(session, instructions, sampling.decoding.max_new_tokens)
+        ordered = sorted(instructions, key=lambda instruction: lengths[instruction.id])
+        draw = partial(session.map, partial(draw_sets, sampling=sampling, seed=drawing.seed))
+        size = llm.together(sampling.batch_size)
+        drawn = journal.complete(ordered, size, draw, work.bar, "prompts")
     if drawing.scorer is not None:
-        drawn = scored(drawing.scorer.open(), drawn, sampling.batch_size, work)
+        drawn = scored(drawing.scorer, drawn, sampling.batch_size, work)
     by_id = {candidates.instruction.id: candidates for candidates in drawn}
     sets = [by_id[instruction.id] for instruction in instructions]
     write(work, sets)
@@ -74,15 +70,18 @@ def work_of(prompt: int, candidates: CandidateSet) -> Work:
 
 
 def scored(
-    scorer: OpenLLM, sets: Sequence[CandidateSet], size: int, work: Workspace
+    scorer: LLM, sets: Sequence[CandidateSet], size: int, work: Workspace
 ) -> list[CandidateSet]:
     """Have a local model score every response; it stands in where there is no log-probability."""
-
-    def score_batch(number: int, batch: Sequence[CandidateSet]) -> list[CandidateSet]:
-        return [score_set(scorer, candidates) for candidates in batch]
-
     journal = Journal(work.scratch / SCORED, [CandidateSet])
-    return journal.complete(sets, size, score_batch, work.bar, "sets scored")
+    with answering_by(scorer, (), work) as session:
+        score = partial(session.map, score_sets)
+        return journal.complete(sets, size, score, work.bar, "sets scored")
+
+
+def score_sets(scorer: OpenLLM, batch: Sequence[CandidateSet]) -> list[CandidateSet]:
+    """Score the responses of several sets."""
+    return [score_set(scorer, candidates) for candidates in batch]
 
 
 def score_set(scorer: OpenLLM, candidates: CandidateSet) -> CandidateSet:

@@ -1,0 +1,1 @@
+"""Where the batches of a stage are worked on: in this process, or on the machines of a cluster."""
