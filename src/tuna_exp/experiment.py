@@ -187,7 +187,7 @@ def check_login(config: DictConfig) -> None:
         return
     import wandb
 
-    if wandb.api.api_key is None:
+    if not wandb.login(prompt=False, verify=False):
         raise ConfigError(
             "runs are to be sent to W&B (logger.wandb.mode=online or comparison.tracking=online), "
             "but there is no login. Cure: `wandb login`, or logger.wandb.mode=offline."

@@ -43,6 +43,9 @@ class Server(ThreadingHTTPServer):
         """The variables that lead a client here."""
         return {"WANDB_BASE_URL": self.records.base, "WANDB_API_KEY": KEY}
 
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Say nothing of connections that clients drop."""
+
     def answer(self, asked: dict[str, Any]) -> dict[str, Any]:
         """Answer a GraphQL request."""
         records = self.records
