@@ -50,9 +50,7 @@ class Server(ThreadingHTTPServer):
         """Answer a GraphQL request."""
         records = self.records
         try:
-            name, data = execute(
-                asked["query"], asked.get("variables"), self.root, records.unknown
-            )
+            name, data = execute(asked["query"], asked.get("variables"), self.root, records.unknown)
         except Exception as error:  # a test shall see it as the server's, not as a lost connection
             told = "".join(traceback.format_exception(error))
             records.operations.append(f"failed: {told}")

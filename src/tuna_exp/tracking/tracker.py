@@ -31,9 +31,7 @@ _MANIFEST_FILE = "manifest.json"
 class Tracker:
     """Tells W&B of the steps of one run, whose folder is `folder` and whose store is `root`."""
 
-    def __init__(
-        self, tracking: Tracking, folder: Path, described: Described, root: Path
-    ) -> None:
+    def __init__(self, tracking: Tracking, folder: Path, described: Described, root: Path) -> None:
         self.client = Client(tracking, folder, described, root, self.log_missing)
         self.store = Store(root)
         self.steps: dict[str, Step] = {}
