@@ -81,7 +81,7 @@ class Handler(BaseHTTPRequestHandler):
     def route(self) -> str:
         return unquote(urlparse(self.path).path)
 
-    def do_POST(self) -> None:  # noqa: N802
+    def do_POST(self) -> None:
         body, server = self._body(), self.server
         with server.records.lock:
             if self.route == "/graphql":
@@ -91,7 +91,7 @@ class Handler(BaseHTTPRequestHandler):
             server.records.unknown.add(f"POST {self.route}")
         return self._reply({}, 404)
 
-    def do_PUT(self) -> None:  # noqa: N802
+    def do_PUT(self) -> None:
         body = self._body()
         kind, _, rest = self.route.removeprefix("/storage/").partition("/")
         with self.server.records.lock:
@@ -102,7 +102,7 @@ class Handler(BaseHTTPRequestHandler):
                 self.server.records.blobs[rest if kind == "blob" else f"{kind}/{rest}"] = body
         self._reply({})
 
-    def do_GET(self) -> None:  # noqa: N802
+    def do_GET(self) -> None:
         with self.server.records.lock:
             found = self._stored()
         if found is None:

@@ -20,8 +20,9 @@ from tuna_exp.tracking.settings import Mode, Tracking
 from tuna_exp.tracking.tables import ranked_table
 
 if TYPE_CHECKING:
-    import wandb
     from lightning.pytorch.loggers import Logger
+
+    import wandb
 
 _CURRENT: ContextVar["Tracker | None"] = ContextVar("tracker", default=None)
 _NUMBERS = (int, float)
