@@ -3,6 +3,7 @@
 In processes of their own, with secrets planted in the environment.
 """
 
+import csv
 import json
 import os
 import subprocess
@@ -173,6 +174,14 @@ def test_secrets_never_leave_and_are_in_no_file(ran: dict[str, Ran]) -> None:
         files = [path.read_bytes() for path in one.folder.rglob("*") if path.is_file()]
         for content in (*one.records.received, *files, *one.records.files.values()):
             assert not any(secret in content for secret in planted)
+
+
+def test_csv_has_both_axes_too(ran: dict[str, Ran]) -> None:
+    for path in ran["online"].folder.glob("artifacts/train/*/logs/**/metrics.csv"):
+        with path.open() as lines:
+            rows = list(csv.DictReader(lines))
+        assert [float(row["examples"]) for row in rows] == [4, 8]
+        assert float(rows[0]["tokens"]) < float(rows[1]["tokens"])
 
 
 def test_nothing_is_written_into_finished_artifacts(ran: dict[str, Ran]) -> None:
