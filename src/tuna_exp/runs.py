@@ -26,12 +26,15 @@ from tuna_exp.records import Record
 from tuna_exp.store import MANIFEST, Artifact, Store
 from tuna_exp.stores import Stores
 from tuna_exp.sweeps.outcomes import RUN_FILE
+from tuna_exp.tracking.described import Described
+from tuna_exp.tracking.settings import Tracking
 
 if TYPE_CHECKING:
     from tuna_exp.evaluation.contamination import Contamination
     from tuna_exp.lab import Lab
     from tuna_exp.services.account import Account
     from tuna_exp.stages.compare import Settings
+    from tuna_exp.tracking.tracker import Tracker
 
 COPIED = ("table.md", "table.tex", "table.csv", "figures.csv", "comparison.json", "report.html")
 # Overrides that say where things go and who pays, which makes no other method.
@@ -86,7 +89,10 @@ class RunRecord(Record):
 @dataclass(frozen=True)
 class Run:
     """Where a run's artifacts and its record go, the overrides that tell it from others, who pays
-    for services, its seed, the digest of its settings, and who works on batches.
+    for services, its seed, and the digest of its settings.
+
+    `tracking` is None where nothing is told to W&B; `described` is what is told of the settings.
+    `executor` works on the batches of stages.
     """
 
     root: Path
@@ -95,6 +101,8 @@ class Run:
     account: "Account | None" = None
     seed: int | None = None
     identity: str = ""
+    tracking: Tracking | None = None
+    described: Described = Described("")
     executor: Executor | None = None
 
 
@@ -122,7 +130,7 @@ def run_comparison(final: Step, run: Run, check: Callable[[], None]) -> Artifact
         agree_on_cost(final, store, run)
     write_planned(final, run.root, run.output)
     with Display() as display:
-        artifact = execute([final], store, display, run.executor)[final.digest]
+        artifact = execute([final], store, display, tracker_of(run), run.executor)[final.digest]
     record = RunRecord(
         artifacts=str(run.root.resolve()),
         comparison=artifact.folder.name,
@@ -137,6 +145,15 @@ def run_comparison(final: Step, run: Run, check: Callable[[], None]) -> Artifact
     (run.output / RUN_FILE).write_text(record.model_dump_json(indent=1), encoding="utf-8")
     _log.info("comparison: %s", artifact.folder)
     return artifact
+
+
+def tracker_of(run: Run) -> "Tracker | None":
+    """Return who tells W&B of a run, None where nobody does."""
+    if run.tracking is None or run.tracking.allowed == "disabled":
+        return None
+    from tuna_exp.tracking.tracker import Tracker
+
+    return Tracker(run.tracking, run.output, run.described, run.root)
 
 
 def _only(by_seed: Mapping[str, str]) -> str:
