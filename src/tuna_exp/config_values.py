@@ -59,6 +59,7 @@ RULES: Mapping[str, Any] = {
     "seed": Annotated[int, Field(ge=0, lt=2**32)],  # NumPy takes no more
     "artifacts": Words,
     "runs": Words,
+    "optimize": Annotated[list[Words], Field(min_length=1)],
     "max_refused": Share,
     "allow_contaminated": list[Words],
     "run_of_words": Positive,

@@ -23,10 +23,10 @@ RELAUNCHES = 2
 
 
 class SurvivingLauncher(Launcher):
-    """Wraps any launcher; `folder` is the sweep's."""
+    """Wraps any launcher; `folder` is the sweep's, `count` how many jobs it will have at least."""
 
-    def __init__(self, inner: Launcher, folder: Path) -> None:
-        self.inner, self.folder = inner, folder
+    def __init__(self, inner: Launcher, folder: Path, count: int = 0) -> None:
+        self.inner, self.folder, self.count = inner, folder, count
         self._began = time.time_ns()
         self._jobs: dict[int, tuple[str, ...]] = {}
 
@@ -45,7 +45,7 @@ class SurvivingLauncher(Launcher):
         """
         self._jobs |= {initial_job_idx + i: tuple(own) for i, own in enumerate(job_overrides)}
         keep(self.folder, SWEEP_FILE, Sweep(began=self._began, jobs=varying(self._jobs)))
-        with Watch(self.folder, len(self._jobs)):
+        with Watch(self.folder, max(self.count, len(self._jobs))):
             for _ in range(1 + RELAUNCHES):
                 try:
                     return self.inner.launch(job_overrides, initial_job_idx)
@@ -81,9 +81,9 @@ class SurvivingLauncher(Launcher):
             sys.stderr.write(f"job {number}: its process died again ({type(error).__name__})\n")
 
 
-def surviving(launcher: Any, config: DictConfig) -> SurvivingLauncher:
+def surviving(launcher: Any, config: DictConfig, count: int = 0) -> SurvivingLauncher:
     """Wrap the launcher that Hydra has made for a sweep."""
-    return SurvivingLauncher(launcher, Path(str(config.hydra.sweep.dir)))
+    return SurvivingLauncher(launcher, Path(str(config.hydra.sweep.dir)), count)
 
 
 def executing(folder: Path) -> Sweep | None:
