@@ -20,7 +20,7 @@ import hydra
 from hydra._internal.utils import get_args_parser
 from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 
 from tuna_exp.command_help import overview, show_command
 from tuna_exp.commands import COMMANDS
@@ -32,6 +32,7 @@ from tuna_exp.experiment import run_experiment
 from tuna_exp.sweeps.job import Command, Task, place_in_sweep, place_of_process, run_job, typed
 from tuna_exp.sweeps.outcomes import FAILURE_FILE
 from tuna_exp.sweeps.plugins import broken_plugin, check_plugins
+from tuna_exp.sweeps.wandb_agent import for_agent
 
 USER_ERROR, OUR_FAULT, INTERRUPTED, TERMINATED = 2, 1, 130, 143
 _ELSEWHERE = "name other folders with artifacts=FOLDER and hydra.run.dir=FOLDER"
@@ -188,7 +189,8 @@ class Job:
             return
         output = Path(settings.runtime.output_dir)
         try:
-            command.task(config, SETTINGS, output, typed(settings.overrides.task), show=True)
+            with for_agent(OmegaConf.select(config, "optimize"), output):
+                command.task(config, SETTINGS, output, typed(settings.overrides.task), show=True)
             (output / FAILURE_FILE).unlink(missing_ok=True)  # of a sweep's job that is run alone
         except Exception as error:
             with suppress(OSError):  # the folder of a run that never began, and that of its day

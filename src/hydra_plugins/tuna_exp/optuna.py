@@ -1,7 +1,7 @@
 """Optuna chooses the jobs of a sweep (see `tuna_exp.sweeps.search`)."""
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,7 @@ from tuna_exp.sweeps.goals import goals_of
 from tuna_exp.sweeps.launching import surviving
 from tuna_exp.sweeps.plugins import require
 from tuna_exp.sweeps.search import Search, Settings
-from tuna_exp.sweeps.space import Choice, Space, overrides_of, space_of
+from tuna_exp.sweeps.space import space_of, tried
 
 
 class OptunaSweeper(Sweeper):
@@ -57,18 +57,6 @@ class OptunaSweeper(Sweeper):
         folder.mkdir(parents=True, exist_ok=True)
         OmegaConf.save(self.config, folder / "multirun.yaml")
         search.run(self.launcher.launch)
-
-
-def tried(space: Space) -> Iterator[tuple[str, ...]]:
-    """Yield overrides in which each option stands once, to see whether they can be composed."""
-    first = {
-        key: one.values[0] if isinstance(one, Choice) else one.typed(one.low)
-        for key, one in space.dimensions.items()
-    }
-    yield overrides_of(space, first)
-    for key, one in space.dimensions.items():
-        if isinstance(one, Choice):
-            yield from (overrides_of(space, {**first, key: value}) for value in one.values[1:])
 
 
 def at_a_time(config: DictConfig) -> int:

@@ -32,6 +32,11 @@ class Goal:
         """Whether more is better."""
         return self.direction == "max"
 
+    @property
+    def label(self) -> str:
+        """Its name, without the direction."""
+        return str(self).partition(":")[2]
+
     def value(self, figures: dict[str, dict[str, float]]) -> float | None:
         """Return it from a run's figures by method (see `read_figures`), None where unknown.
 

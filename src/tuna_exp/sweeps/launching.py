@@ -29,6 +29,7 @@ class SurvivingLauncher(Launcher):
         self.inner, self.folder, self.count = inner, folder, count
         self._began = time.time_ns()
         self._jobs: dict[int, tuple[str, ...]] = {}
+        self._told: dict[int, str] = {}
 
     def setup(
         self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig
@@ -45,7 +46,7 @@ class SurvivingLauncher(Launcher):
         """
         self._jobs |= {initial_job_idx + i: tuple(own) for i, own in enumerate(job_overrides)}
         keep(self.folder, SWEEP_FILE, Sweep(began=self._began, jobs=varying(self._jobs)))
-        with Watch(self.folder, max(self.count, len(self._jobs))):
+        with Watch(self.folder, max(self.count, len(self._jobs)), self._told):
             for _ in range(1 + RELAUNCHES):
                 try:
                     return self.inner.launch(job_overrides, initial_job_idx)

@@ -3,7 +3,7 @@
 Left out: the order of shuffle() and sort(), as a search takes values in an order of its own.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
@@ -82,6 +82,18 @@ def space_of(overrides: Iterable[Override]) -> Space:
 def overrides_of(space: Space, chosen: Mapping[str, str]) -> tuple[str, ...]:
     """Return the overrides of one job, given what was chosen for each key, as typed."""
     return (*space.fixed, *(f"{key}={chosen[key]}" for key in space.dimensions))
+
+
+def tried(space: Space) -> Iterator[tuple[str, ...]]:
+    """Yield overrides in which each option stands once, to see whether they can be composed."""
+    first = {
+        key: one.values[0] if isinstance(one, Choice) else one.typed(one.low)
+        for key, one in space.dimensions.items()
+    }
+    yield overrides_of(space, first)
+    for key, one in space.dimensions.items():
+        if isinstance(one, Choice):
+            yield from (overrides_of(space, {**first, key: value}) for value in one.values[1:])
 
 
 def _dimension(key: str, override: Override) -> Dimension:
