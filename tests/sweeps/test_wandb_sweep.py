@@ -52,14 +52,14 @@ def test_each_point_composes_to_what_hydras_sweep_makes(
 
 def test_intervals_are_distributions(capsys: pytest.CaptureFixture[str]) -> None:
     sweep = made(
-        capsys, "objective.mle_weight=interval(0,1)", "sampling.decoding.max_new_tokens=int(interval(2,8))",
+        capsys, "objective.mle_weight=interval(0,1)", "dataset.count=int(interval(2,8))",
         "objective.tuna_c.learning_rate=tag(log,interval(1e-6,1e-4))", "optimize=[min:usd@sft]",
         "--run-cap", "9", "--name", "mine",
     )  # fmt: skip
     assert sweep["method"] == "bayes" and sweep["run_cap"] == 9 and sweep["name"] == "mine"
     assert sweep["metric"] == {"name": "usd@sft", "goal": "minimize"}
     assert {key: one["distribution"] for key, one in sweep["parameters"].items()} == {
-        "objective.mle_weight": "uniform", "sampling.decoding.max_new_tokens": "int_uniform",
+        "objective.mle_weight": "uniform", "dataset.count": "int_uniform",
         "objective.tuna_c.learning_rate": "log_uniform_values",
     }  # fmt: skip
 

@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 from hydra.core.override_parser.overrides_parser import OverridesParser
-from hydra.core.plugins import Plugins
 from hydra.plugins.sweeper import Sweeper
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, OmegaConf
@@ -40,10 +39,7 @@ class OptunaSweeper(Sweeper):
         self.settings = Settings(**plain)
         self.goals = goals_of(config.optimize)
         self.config, self.hydra_context = config, hydra_context
-        launcher = Plugins.instance().instantiate_launcher(
-            hydra_context=hydra_context, task_function=task_function, config=config
-        )
-        self.launcher = surviving(launcher, config, self.settings.n_trials)
+        self.launcher = surviving(hydra_context, task_function, config, self.settings.n_trials)
 
     def sweep(self, arguments: list[str]) -> None:
         """Search. Raises ConfigError for a space or setting that cannot be used, before a job."""

@@ -79,7 +79,7 @@ class ProcessLauncher(Launcher):
         cores = max((os.cpu_count() or 1) // self.n_jobs, 1)
         environment.setdefault("OMP_NUM_THREADS", str(cores))
         with (job.output / SCREEN_FILE).open("ab") as screen:
-            command = [sys.executable, "-m", "tuna_exp", *line]
+            command = [sys.executable, "-m", self.command.program, *line]
             return subprocess.call(command, env=environment, stdout=screen, stderr=screen)
 
 

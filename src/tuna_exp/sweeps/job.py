@@ -34,6 +34,7 @@ from tuna_exp.sweeps.outcomes import (
     keep,
     outcome_of,
 )
+from tuna_exp.sweeps.ranks import is_first_rank
 
 # What is done with a composed config: see `experiment.run_experiment` for the arguments.
 Task = Callable[..., None]
@@ -58,7 +59,8 @@ class Command:
     """What was typed: `words` before the overrides, flags included, which `overrides`, and what is
     done with the config.
 
-    `explain` turns an error into words and an exit status. It is sent to other processes.
+    `explain` turns an error into words and an exit status. It is sent to other processes. `program`
+    is the module that they start as the same command.
     """
 
     task: Task
@@ -66,6 +68,7 @@ class Command:
     words: tuple[str, ...]
     overrides: tuple[str, ...]
     explain: Callable[[Exception, Sequence[str]], tuple[str, int]]
+    program: str = "tuna_exp"
 
     @property
     def name(self) -> tuple[str, ...]:
@@ -120,7 +123,7 @@ def place_of_process(overrides: Sequence[str]) -> Place | None:
 
     Only the first rank keeps the books: others train along and write nothing.
     """
-    if int(os.environ.get("LOCAL_RANK", "0")) > 0:
+    if not is_first_rank():
         return None
     place = _told_place(overrides)
     return place and replace(place, hydras=typed(HydraConfig.get().overrides.hydra))

@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from tuna_exp.sweeps.goals import Goal, goals_of, values_of
+from tuna_exp.sweeps.ranks import is_first_rank
 
 SWEEP = "WANDB_SWEEP_ID"
 _NAMES = ("WANDB_RUN_ID", SWEEP, "WANDB_SWEEP_PARAM_PATH")
@@ -20,7 +21,7 @@ _MODE = "WANDB_MODE"
 @contextmanager
 def for_agent(optimize: object, output: Path) -> Iterator[None]:
     """Do an experiment for an agent, if one has started this process; `output` is its folder."""
-    if SWEEP not in os.environ or os.environ.get("LOCAL_RANK", "0") != "0":
+    if SWEEP not in os.environ or not is_first_rank():
         yield
         return
     goals = goals_of(optimize)
