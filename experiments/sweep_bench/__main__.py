@@ -1,6 +1,6 @@
 """Run the sweep in a folder of its own, and write what it took beside this file.
 
-    python -m experiments.sweep_bench [LAUNCHER [OVERRIDE ...]]
+    python -m experiments.sweep_bench [LAUNCHER [small]]
 
 Four methods and three seeds on the tiny model. The time is that of the whole command: start,
 imports and the comparison at the end included. It is held against the seconds of all distinct
@@ -27,26 +27,39 @@ LAUNCHERS = {
     "joblib": ["hydra.launcher.n_jobs=2"],
     "process": ["hydra.launcher.n_jobs=2"],
     "ray": ["hydra.launcher.init={num_cpus: 2}"],
-    "submitit_slurm": ["hydra.launcher.cpus_per_task=1", "hydra.launcher.array_parallelism=2"],
+    "slurm": ["hydra.launcher.cpus_per_task=1", "hydra.launcher.array_parallelism=2"],
 }
 SWEEP = [
     "experiment=tiny",
     "method=sft,tuna_p,tuna_c,tuna",
     "seed=0,1,2",
-    "dataset.count=384",
-    "evaluation.verifiable.count=192",
-    "objective.sft.epochs=8",
-    "objective.tuna_p.epochs=4",
-    "objective.tuna_c.epochs=4",
-    "objective.checkpoint_steps=20",
-    "+callbacks.faults={_target_: experiments.sweep_bench.faults.Faults, at: 50}",
 ]
+SIZES = {
+    # Minutes of training: what starting processes costs is not what is measured.
+    "whole": [
+        "dataset.count=384",
+        "evaluation.verifiable.count=192",
+        "objective.sft.epochs=16",
+        "objective.tuna_p.epochs=8",
+        "objective.tuna_c.epochs=8",
+        "objective.checkpoint_steps=50",
+        "+callbacks.faults={_target_: experiments.sweep_bench.faults.Faults, at: 120}",
+    ],
+    # To see that all jobs end as they should.
+    "small": [
+        "dataset.count=64",
+        "objective.sft.epochs=2",
+        "objective.tuna_p.epochs=2",
+        "objective.checkpoint_steps=4",
+        "+callbacks.faults={_target_: experiments.sweep_bench.faults.Faults, at: 10}",
+    ],
+}
 
 
-def main(launcher: str, further: Sequence[str]) -> None:
+def main(launcher: str, size: str) -> None:
     """Run the sweep twice under one launcher and write what was measured."""
     with tempfile.TemporaryDirectory(prefix="sweep-") as folder:
-        found = measured(Path(folder), launcher, further)
+        found = measured(Path(folder), launcher, size)
     RESULTS.mkdir(exist_ok=True)
     text = json.dumps(found, indent=1) + "\n"
     (RESULTS / f"{launcher}.json").write_text(text, encoding="utf-8")
@@ -54,16 +67,17 @@ def main(launcher: str, further: Sequence[str]) -> None:
     sys.stdout.write(told(found))
 
 
-def measured(folder: Path, launcher: str, further: Sequence[str]) -> dict[str, Any]:
+def measured(folder: Path, launcher: str, size: str) -> dict[str, Any]:
     """Return what the sweep took and came to, and what the same line does then."""
     load = os.getloadavg()[0]
-    wall, said = swept(folder, launcher, further)
+    wall, said = swept(folder, launcher, size)
     sweep = folder / "runs/sweep"
     stages = manifests(folder / "artifacts")
     first = outcomes(sweep)
-    again, _ = swept(folder, launcher, further)
+    again, _ = swept(folder, launcher, size)
     return {
         "launcher": launcher,
+        "size": size,
         "cores": os.cpu_count(),
         "load_before": round(load, 2),
         "wall_seconds": round(wall, 1),
@@ -80,11 +94,12 @@ def measured(folder: Path, launcher: str, further: Sequence[str]) -> dict[str, A
     }
 
 
-def swept(folder: Path, launcher: str, further: Sequence[str]) -> tuple[float, str]:
+def swept(folder: Path, launcher: str, size: str) -> tuple[float, str]:
     """Run the sweep; return its seconds and what it told on standard error."""
     line = [
         *SWEEP, f"artifacts={folder}/artifacts", f"hydra.sweep.dir={folder}/runs/sweep",
-        f"runs={folder}/runs", f"hydra/launcher={launcher}", *LAUNCHERS.get(launcher, []), *further,
+        f"runs={folder}/runs", f"hydra/launcher={launcher}", *LAUNCHERS.get(launcher, []),
+        *SIZES[size],
     ]  # fmt: skip
     environment = os.environ | {
         "PYTHONPATH": os.pathsep.join(
@@ -123,7 +138,7 @@ def counted(found: Sequence[Outcome], sweep: Path) -> dict[str, Any]:
         "goes_on_at_step": _step(sweep / GOES_ON_AT),
         "resumed": int(killed.state in ("finished", "already done")),
         "reported": len(failed),
-        "failing": [" ".join(one.overrides) for one in failed] == [" ".join(FAILING)],
+        "failing": [set(one.overrides) for one in failed] == [set(FAILING)],
         "line": failed[0].line.replace(str(sweep.parents[1]), "FOLDER") if failed else "",
     }
 
@@ -149,10 +164,14 @@ def told(found: dict[str, Any]) -> str:
         "the same line again": f"{found['again_seconds']} s, {found['built_again']} stages built",
         "load before": f"{found['load_before']}",
     }
-    lines = [f"# The sweep under {found['launcher']}", "", "| what | measured |", "|---|---|"]
+    lines = [
+        f"# The {found['size']} sweep under {found['launcher']}",
+        "",
+        "| what | measured |",
+        "|---|---|",
+    ]
     return "\n".join([*lines, *(f"| {key} | {value} |" for key, value in rows.items())]) + "\n"
 
 
 if __name__ == "__main__":
-    chosen, *rest = [*sys.argv[1:], "joblib"][: max(len(sys.argv) - 1, 1)]
-    main(chosen, rest)
+    main(*[*sys.argv[1:], *("joblib", "whole")[len(sys.argv) - 1 :]])

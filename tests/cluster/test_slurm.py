@@ -16,7 +16,7 @@ from tests.sweeps.test_sweeping import ROOT, times
 from tests.sweeps.toy import DIES, DIES_ONCE, FAILS, WAITS
 
 pytestmark = pytest.mark.cluster
-SLURM = ("hydra/launcher=submitit_slurm", "hydra.launcher.cpus_per_task=1")
+SLURM = ("hydra/launcher=slurm", "hydra.launcher.cpus_per_task=1")
 
 
 @pytest.fixture(scope="module")

@@ -98,9 +98,20 @@ def place_in_sweep(asked: Sequence[str]) -> Place:
         sweep=Path(settings.sweep.dir),
         output=Path(settings.runtime.output_dir),
         overrides=overrides,
-        own=tuple(o for o in overrides if o not in asked) or overrides,
+        own=own_of(overrides, asked),
         hydras=typed(settings.overrides.hydra),
     )
+
+
+def own_of(overrides: Sequence[str], asked: Sequence[str]) -> tuple[str, ...]:
+    """Return the overrides of a job that were not typed as they are: they tell it from others."""
+    typed_ones = {_unspaced(one) for one in asked}
+    return tuple(o for o in overrides if _unspaced(o) not in typed_ones) or tuple(overrides)
+
+
+def _unspaced(override: str) -> str:
+    """An override without spaces: Hydra writes {a: 1} anew, as {a:1}."""
+    return override.replace(" ", "")
 
 
 def place_here() -> Place | None:

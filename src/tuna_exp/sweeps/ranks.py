@@ -61,7 +61,7 @@ def refuse_sweep_of_ranks() -> None:
         raise ConfigError(
             "a sweep was started by torchrun or srun: each rank would do all of it, with values of "
             "its own. Cure: start it once, with trainer.devices=N hydra/launcher=process (or "
-            "submitit_slurm with hydra.launcher.tasks_per_node=N)."
+            "slurm with hydra.launcher.tasks_per_node=N)."
         )
 
 
