@@ -17,7 +17,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from experiments.sweep_bench.faults import FAILING, GOES_ON_AT, KILLED, KILLED_AT
+from experiments.sweep_bench.faults import GOES_ON_AT, KILLED, KILLED_AT
 from tuna_exp.sweeps.outcomes import Outcome, outcomes
 
 ROOT = Path(__file__).parents[2]
@@ -78,6 +78,7 @@ def measured(folder: Path, launcher: str, size: str) -> dict[str, Any]:
     return {
         "launcher": launcher,
         "size": size,
+        "settings": SIZES[size],
         "cores": os.cpu_count(),
         "load_before": round(load, 2),
         "wall_seconds": round(wall, 1),
@@ -138,7 +139,6 @@ def counted(found: Sequence[Outcome], sweep: Path) -> dict[str, Any]:
         "goes_on_at_step": _step(sweep / GOES_ON_AT),
         "resumed": int(killed.state in ("finished", "already done")),
         "reported": len(failed),
-        "failing": [set(one.overrides) for one in failed] == [set(FAILING)],
         "line": failed[0].line.replace(str(sweep.parents[1]), "FOLDER") if failed else "",
     }
 
@@ -150,6 +150,8 @@ def _step(path: Path) -> int | None:
 def told(found: dict[str, Any]) -> str:
     """Return what was measured as Markdown."""
     verdict = "kept" if found["ratio"] <= LIMIT else "missed"
+    if found["size"] != "whole":
+        verdict = "of the whole sweep alone"
     rows = {
         "jobs fine, resumed, reported": f"{found['fine']}, {found['resumed']}, {found['reported']}",
         "distinct stages": f"{found['stages']}, {found['stage_seconds']} s in sum",
@@ -163,6 +165,7 @@ def told(found: dict[str, Any]) -> str:
         ),
         "the same line again": f"{found['again_seconds']} s, {found['built_again']} stages built",
         "load before": f"{found['load_before']}",
+        "settings": ", ".join(f"`{one}`" for one in found["settings"]),
     }
     lines = [
         f"# The {found['size']} sweep under {found['launcher']}",
