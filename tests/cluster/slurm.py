@@ -44,8 +44,8 @@ KillWait=5
 NodeName={host} NodeAddr=127.0.0.1 CPUs={cores} RealMemory=2000 State=UNKNOWN
 PartitionName=debug Nodes=ALL Default=YES MaxTime=INFINITE State=UP OverSubscribe=NO
 """
-# submitit asks sacct what became of a job, and waits for ever where nothing answers. Accounts need a
-# database, so what the controller still remembers stands for them.
+# submitit asks sacct what became of a job, and waits for ever where nothing answers. Accounts need
+# a database, so what the controller still remembers stands for them.
 _SACCT = """#!/bin/sh
 echo 'JobID|State|NodeList'
 while [ $# -gt 0 ]; do
