@@ -73,6 +73,8 @@ def measured(folder: Path, launcher: str, size: str) -> dict[str, Any]:
     wall, said = swept(folder, launcher, size)
     sweep = folder / "runs/sweep"
     stages = manifests(folder / "artifacts")
+    if not stages:
+        sys.exit(f"the sweep built nothing: {said}")
     first = outcomes(sweep)
     again, _ = swept(folder, launcher, size)
     return {
