@@ -226,8 +226,7 @@ class Search:
         self.settings, self.goals, self.space, self.folder = settings, goals, space, folder
         self.queue = listed(space) if self._sampler_name == "grid" else {}
         quiet()
-        # In a trial, so that a wrong setting makes no folder; used settings know what was told.
-        self._sampler(0)
+        self._sampler(0)  # in a trial: a wrong setting is refused before anything is written
         self.pruner = made("pruner", settings.pruner, settings.pruner_settings)
 
     def run(self, launch: Launch) -> None:
