@@ -11,7 +11,7 @@ SEED ?= 0
 CHAOS ?= dataset.count=12 evaluation.verifiable.count=16 comparison.measured_sets=4
 
 .DEFAULT_GOAL := help
-.PHONY: help demo record record-ablations bench bench-quick bench-sampling chaos-demo chaos-spend test test-slow test-servers check format lock wheel clean
+.PHONY: help demo record record-ablations bench bench-quick bench-sampling bench-sweep chaos-demo chaos-spend test test-slow test-servers test-cluster check format lock wheel clean
 
 help:  ## Show the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -44,9 +44,12 @@ bench-quick: $(READY)  ## The same on two small cases in under 5 minutes; ends w
 bench-sampling: $(READY)  ## Measure sampling against plain `generate`
 	$(BIN)/python -m experiments.speed sampling
 
+bench-sweep: $(READY)  ## A sweep of 12 runs on two cores, one killed and one failing; needs the extra joblib
+	$(BIN)/python -m experiments.sweep_bench joblib
+
 test: $(READY)  ## Run the tests
-	$(BIN)/python -m pytest -m "not slow and not servers" $(addprefix --ignore=,$(COMMAND_TESTS))
-	$(BIN)/python -m pytest -m "not slow and not servers" $(COMMAND_TESTS)
+	$(BIN)/python -m pytest -m "not slow and not servers and not cluster" $(addprefix --ignore=,$(COMMAND_TESTS))
+	$(BIN)/python -m pytest -m "not slow and not servers and not cluster" $(COMMAND_TESTS)
 
 chaos-demo: $(READY)  ## Kill a small demo at random instants, end it, compare with one left alone
 	$(BIN)/python tests/slow/chaos.py $$(mktemp -d) $(KILLS) $(SEED) experiment=demo $(CHAOS)
@@ -56,10 +59,13 @@ chaos-spend: $(READY)  ## Kill runs that buy answers, 200 times, and count at th
 	$(BIN)/python -m tests.slow.spend --kills 0 --kill-couriers 0 --runs 0 --out experiments/spend/throughput.txt
 
 test-slow: $(READY)  ## Run the tests that take minutes: kills at random moments, the wheel in an empty environment
-	$(BIN)/python -m pytest -m "slow and not servers"
+	$(BIN)/python -m pytest -m "slow and not servers and not cluster"
 
 test-servers: $(READY)  ## Install and start real OpenAI- and Anthropic-compatible servers, test with them
 	$(BIN)/python -m pytest -m servers
+
+test-cluster: $(READY)  ## Sweeps under a real SLURM on loopback; needs root, slurm-wlm and the extra submitit
+	$(BIN)/python -m pytest -m cluster tests/cluster
 
 check: $(READY)  ## Lint, format and type checks
 	$(BIN)/ruff check .

@@ -20,7 +20,7 @@ import hydra
 from hydra._internal.utils import get_args_parser
 from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 
 from tuna_exp.command_help import overview, show_command
 from tuna_exp.commands import COMMANDS
@@ -32,6 +32,8 @@ from tuna_exp.experiment import run_experiment
 from tuna_exp.sweeps.job import Command, Task, place_in_sweep, place_of_process, run_job, typed
 from tuna_exp.sweeps.outcomes import FAILURE_FILE
 from tuna_exp.sweeps.plugins import broken_plugin, check_plugins
+from tuna_exp.sweeps.ranks import is_first_rank, shared_run_dir
+from tuna_exp.sweeps.wandb_agent import for_agent
 
 USER_ERROR, OUR_FAULT, INTERRUPTED, TERMINATED = 2, 1, 130, 143
 _ELSEWHERE = "name other folders with artifacts=FOLDER and hydra.run.dir=FOLDER"
@@ -132,11 +134,15 @@ def our_fault(error: BaseException) -> str:
 
 
 def run_command(
-    arguments: Sequence[str], task: Task = run_experiment, words: Sequence[str] = ()
+    arguments: Sequence[str],
+    task: Task = run_experiment,
+    words: Sequence[str] = (),
+    program: str = "tuna_exp",
 ) -> int:
     """Compose the config from the command line and do the task with it, once or as a sweep.
 
-    `words` stand before the arguments on the command line and say which task it is.
+    `words` stand before the arguments on the command line and say which task it is; `program` is
+    the module that was started.
     """
     given = parsed(arguments)
     check_arguments(given, arguments, tuple(COMMANDS))
@@ -147,11 +153,12 @@ def run_command(
     # Hydra reads no override that stands behind a flag that stands behind an override.
     flags = [argument for argument in arguments if argument not in given.overrides]
     sys.argv[1:] = [*flags, *given.overrides]
+    sys.argv += shared_run_dir([*words, *flags, *given.overrides])
     # Hydra would print and swallow the type of an error; we want it as it was raised.
     os.environ["HYDRA_FULL_ERROR"] = "1"
     failed: list[Exception] = []
     once = [flag for flag in flags if flag not in ("-m", "--multirun", "-r", "--run")]
-    command = Command(task, SETTINGS, (*words, *once), tuple(given.overrides), words_of)
+    command = Command(task, SETTINGS, (*words, *once), tuple(given.overrides), words_of, program)
     called = Job(failed.append, command)
     hydra.main(version_base="1.3", config_path=str(SETTINGS), config_name="config")(called)()
     if failed:
@@ -181,15 +188,19 @@ class Job:
         """Do the task with a composed config."""
         command, settings = self.command, HydraConfig.get()
         place = place_of_process(typed(settings.overrides.task))
-        if settings.mode == RunMode.MULTIRUN:
+        if settings.mode == RunMode.MULTIRUN and is_first_rank():
             place = place_in_sweep(command.overrides)
         if place is not None:
             run_job(command, place, config)
             return
-        output = Path(settings.runtime.output_dir)
+        # On all ranks of a run; the first one keeps the books.
+        output, first = Path(settings.runtime.output_dir), is_first_rank()
+        overrides = typed(settings.overrides.task)
         try:
-            command.task(config, SETTINGS, output, typed(settings.overrides.task), show=True)
-            (output / FAILURE_FILE).unlink(missing_ok=True)  # of a sweep's job that is run alone
+            with for_agent(OmegaConf.select(config, "optimize"), output):
+                command.task(config, SETTINGS, output, overrides, show=first)
+            if first:
+                (output / FAILURE_FILE).unlink(missing_ok=True)  # of a sweep's job, run alone
         except Exception as error:
             with suppress(OSError):  # the folder of a run that never began, and that of its day
                 output.rmdir()

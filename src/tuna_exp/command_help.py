@@ -15,6 +15,8 @@ HEADLINE = (
 RUNS = (
     ("[GROUP=OPTION ...] [KEY=VALUE ...]", "run one experiment; without any, Tuna on the defaults"),
     ("-m method=sft,tuna_p,tuna_c,tuna", "sweep over options and values, then compare"),
+    ("-m hydra/sweeper=optuna KEY=interval(A,B)", "search; hydra.sweeper.n_trials, optimize=[...]"),
+    ("-m ... hydra/launcher=joblib", "jobs at a time; also process, ray, slurm"),
     ("experiment=tiny", "a stored experiment; this one is a dry run of seconds"),
 )
 END = """Each command has its own --help, with examples. Completion of all this in your shell:

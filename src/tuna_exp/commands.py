@@ -160,6 +160,13 @@ def study(arguments: Sequence[str]) -> int:
     return main(arguments, SETTINGS)
 
 
+def wandb_sweep(arguments: Sequence[str]) -> int:
+    """Write the YAML of a sweep for W&B's agents."""
+    from tuna_exp.sweeps.wandb_sweep import main
+
+    return main(arguments, SETTINGS)
+
+
 COMMANDS = {
     "artifacts": Command(
         artifacts, "results", "list|explain|prune",
@@ -281,5 +288,18 @@ COMMANDS = {
             ("track sync runs/DATE/TIME", "those of one run or sweep"),
         ),
         words=("sync",),
+    ),
+    "wandb-sweep": Command(
+        wandb_sweep, "run", "-m KEY=A,B ... [--out FILE]",
+        "a sweep for W&B's agents, from the same words",
+        (
+            ("wandb-sweep -m method=sft,tuna_c seed=0,1 --out sweep.yaml", "then wandb sweep FILE"),
+            (
+                "wandb-sweep 'objective.tuna_c.learning_rate=tag(log,interval(1e-6,1e-4))'",
+                "searched by W&B's bayes",
+            ),
+        ),
+        composes=True,
+        flags=("-m", "--method", "--name", "--run-cap", "--out", "--config-dir"),
     ),
 }  # fmt: skip

@@ -56,9 +56,15 @@ class Criterion(BaseModel):
 
 RULES: Mapping[str, Any] = {
     # The whole experiment.
+    "executor.address": Words | None,
+    "executor.workers": Positive,
+    "executor.cpus_per_worker": Positive,
+    "executor.gpus_per_worker": AtLeastZero,
+    "executor.restarts": Whole,
     "seed": Annotated[int, Field(ge=0, lt=2**32)],  # NumPy takes no more
     "artifacts": Words,
     "runs": Words,
+    "optimize": Annotated[list[Words], Field(min_length=1)],
     "max_refused": Share,
     "allow_contaminated": list[Words],
     "run_of_words": Positive,

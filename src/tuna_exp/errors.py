@@ -24,6 +24,10 @@ class ContextError(ConfigError):
     """A prompt, with the answer to come, is longer than a model's context."""
 
 
+class PrunedError(UserError):
+    """A search gave a job up: at the same step most of the others were better."""
+
+
 class RefusalError(UserError):
     """Too large a share of a model's answers could not be used; the raw answers are kept."""
 

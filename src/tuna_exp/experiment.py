@@ -287,6 +287,7 @@ def build_training(config: DictConfig, name: str) -> "Part":
     from tuna_exp.stages.callbacks import FinishTrackers, RefuseDiverged
     from tuna_exp.stages.tokenise import Reading
     from tuna_exp.stages.train import Training
+    from tuna_exp.sweeps.pruning import callbacks_here
 
     objective, own = config.objective, config.objective[name]
     loss = make(config.ranking_loss) if name in RANKED else None
@@ -295,7 +296,12 @@ def build_training(config: DictConfig, name: str) -> "Part":
         objective=partial(call, own.module, **_objective_parts(config, name, loss)),
         trainer=partial(call, config.trainer),
         loggers=[partial(call, node) for node in config.logger.values() if "_partial_" in node],
-        callbacks=[*make(config.callbacks).values(), RefuseDiverged(), FinishTrackers()],
+        callbacks=[
+            *make(config.callbacks).values(),
+            *callbacks_here(name),
+            RefuseDiverged(),
+            FinishTrackers(),
+        ],
         batching=batching,
         epochs=own.epochs,
         seed=config.seed,

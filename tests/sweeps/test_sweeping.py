@@ -16,10 +16,11 @@ JOBLIB = ("hydra/launcher=joblib", "hydra.launcher.n_jobs=2")
 
 
 def toy(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    paths = os.pathsep.join((str(ROOT / "src"), str(ROOT)))
+    inherited = os.environ.get("PYTHONPATH", "")
+    paths = os.pathsep.join((str(ROOT / "src"), str(ROOT), inherited))
     return subprocess.run(
         [sys.executable, "-m", "tests.sweeps.toy", *arguments],
-        cwd=folder, capture_output=True, text=True, timeout=120,
+        cwd=folder, capture_output=True, text=True, timeout=240,
         env={**os.environ, "PYTHONPATH": paths, "HYDRA_FULL_ERROR": "1"},
     )  # fmt: skip
 

@@ -19,7 +19,7 @@ from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, OmegaConf, open_dict
 
 from tuna_exp.errors import ConfigError
-from tuna_exp.sweeps.job import JOB_VARIABLE, Command, Place, in_folder
+from tuna_exp.sweeps.job import JOB_VARIABLE, Command, Place, in_folder, own_of
 from tuna_exp.sweeps.outcomes import SCREEN_FILE, of_one_job, run_dir
 
 # Of a rank: a job that inherits them would take itself for one.
@@ -62,13 +62,12 @@ class ProcessLauncher(Launcher):
         with open_dict(config):
             config.hydra.job.id, config.hydra.job.num = str(number), number
         sweep = Path(str(config.hydra.sweep.dir))
-        asked = self.command.overrides
         return Place(
             number=number,
             sweep=sweep.absolute(),
             output=(sweep / str(config.hydra.sweep.subdir)).absolute(),
             overrides=tuple(overrides),
-            own=tuple(o for o in overrides if o not in asked) or tuple(overrides),
+            own=own_of(overrides, self.command.overrides),
         )
 
     def _run(self, job: Place) -> int:
@@ -79,7 +78,7 @@ class ProcessLauncher(Launcher):
         cores = max((os.cpu_count() or 1) // self.n_jobs, 1)
         environment.setdefault("OMP_NUM_THREADS", str(cores))
         with (job.output / SCREEN_FILE).open("ab") as screen:
-            command = [sys.executable, "-m", "tuna_exp", *line]
+            command = [sys.executable, "-m", self.command.program, *line]
             return subprocess.call(command, env=environment, stdout=screen, stderr=screen)
 
 

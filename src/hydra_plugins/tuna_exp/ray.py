@@ -24,9 +24,9 @@ class RayLauncher(Launcher):
     """
 
     def __init__(
-        self, address: str, cpus_per_job: float, gpus_per_job: float, init: Mapping[str, Any]
+        self, address: str, cpus_per_job: float, gpus_per_job: float, init: Mapping[str, Any] | None
     ) -> None:
-        self.address, self.further = address, dict(init)
+        self.address, self.further = address, dict(init or {})
         self.resources = {"num_cpus": cpus_per_job, "num_gpus": gpus_per_job}
 
     def setup(

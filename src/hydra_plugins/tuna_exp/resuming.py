@@ -13,6 +13,6 @@ class ResumingSweeper(BasicSweeper):
     def setup(
         self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig
     ) -> None:
-        """Make the launcher and wrap it."""
-        super().setup(hydra_context=hydra_context, task_function=task_function, config=config)
-        self.launcher = surviving(self.launcher, config)
+        """Make the launcher, wrapped."""
+        self.hydra_context, self.config = hydra_context, config
+        self.launcher = surviving(hydra_context, task_function, config)

@@ -8,13 +8,17 @@ from typing import Any
 
 from hydra.experimental.callback import Callback
 from omegaconf import DictConfig
+from rich.console import Console
 
 from tuna_exp.errors import UserError
 from tuna_exp.sweeps.job import launching_here
 from tuna_exp.sweeps.outcomes import FAILURE_FILE, RUN_FILE, Outcome, outcomes
+from tuna_exp.sweeps.search import SEARCH_FILE, told_of_search
 
 _LINES_SHOWN, _LINES_OF_A_JOB = 40, 6
 _DIED = 1
+_SAME_AGAIN = "The same sweep again does only what has no result yet."
+_MORE_TRIALS = "The same line with a higher hydra.sweeper.n_trials continues this search."
 
 
 class CompareSweep(Callback):
@@ -42,6 +46,8 @@ class CompareSweep(Callback):
             except UserError as error:
                 sys.stderr.write(f"tuna-exp: {error}\n")
                 status = max(status, 2)
+        if searched := told_of_search(folder):
+            Console(highlight=False).print(searched, markup=False, end="", soft_wrap=True)
         if bad:
             sys.stderr.write(told(found, folder))
         if status:
@@ -58,7 +64,8 @@ def told(found: Sequence[Outcome], folder: Path) -> str:
         lines += _about(outcome)
     if len(lines) > _LINES_SHOWN:
         lines = [*lines[:_LINES_SHOWN], f"... all of it is in {folder}/*/{FAILURE_FILE}"]
-    lines.append("The same sweep again does only what has no result yet.")
+    searched = (folder / SEARCH_FILE).exists()
+    lines.append(_MORE_TRIALS if searched else _SAME_AGAIN)
     return "\n".join(lines) + "\n"
 
 

@@ -11,7 +11,8 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from contextvars import ContextVar
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
+from tuna_exp.errors import PrunedError
 from tuna_exp.sweeps.identity import claimed, finished_run, identity, recorded, take_over
 from tuna_exp.sweeps.outcomes import (
     FAILURE_FILE,
@@ -32,6 +34,7 @@ from tuna_exp.sweeps.outcomes import (
     keep,
     outcome_of,
 )
+from tuna_exp.sweeps.ranks import is_first_rank
 
 # What is done with a composed config: see `experiment.run_experiment` for the arguments.
 Task = Callable[..., None]
@@ -39,6 +42,10 @@ Task = Callable[..., None]
 _launching: int | None = None
 # Says to a process that it is one job of a sweep, as JSON (see `in_folder`).
 JOB_VARIABLE = "TUNA_EXP_JOB"
+
+
+# The job that is done now, for what is deep inside of it.
+_HERE: ContextVar["Place | None"] = ContextVar("place", default=None)
 
 
 def launching_here() -> None:
@@ -52,7 +59,8 @@ class Command:
     """What was typed: `words` before the overrides, flags included, which `overrides`, and what is
     done with the config.
 
-    `explain` turns an error into words and an exit status. It is sent to other processes.
+    `explain` turns an error into words and an exit status. It is sent to other processes. `program`
+    is the module that they start as the same command.
     """
 
     task: Task
@@ -60,6 +68,7 @@ class Command:
     words: tuple[str, ...]
     overrides: tuple[str, ...]
     explain: Callable[[Exception, Sequence[str]], tuple[str, int]]
+    program: str = "tuna_exp"
 
     @property
     def name(self) -> tuple[str, ...]:
@@ -89,9 +98,25 @@ def place_in_sweep(asked: Sequence[str]) -> Place:
         sweep=Path(settings.sweep.dir),
         output=Path(settings.runtime.output_dir),
         overrides=overrides,
-        own=tuple(o for o in overrides if o not in asked) or overrides,
+        own=own_of(overrides, asked),
         hydras=typed(settings.overrides.hydra),
     )
+
+
+def own_of(overrides: Sequence[str], asked: Sequence[str]) -> tuple[str, ...]:
+    """Return the overrides of a job that were not typed as they are: they tell it from others."""
+    typed_ones = {_unspaced(one) for one in asked}
+    return tuple(o for o in overrides if _unspaced(o) not in typed_ones) or tuple(overrides)
+
+
+def _unspaced(override: str) -> str:
+    """An override without spaces: Hydra writes {a: 1} anew, as {a:1}."""
+    return override.replace(" ", "")
+
+
+def place_here() -> Place | None:
+    """Return where the job that is done now stands, on every rank of it; None outside a sweep."""
+    return _HERE.get() or _told_place(())
 
 
 def in_folder(place: Place) -> dict[str, Any]:
@@ -109,8 +134,15 @@ def place_of_process(overrides: Sequence[str]) -> Place | None:
 
     Only the first rank keeps the books: others train along and write nothing.
     """
+    if not is_first_rank():
+        return None
+    place = _told_place(overrides)
+    return place and replace(place, hydras=typed(HydraConfig.get().overrides.hydra))
+
+
+def _told_place(overrides: Sequence[str]) -> Place | None:
     told = os.environ.get(JOB_VARIABLE)
-    if told is None or int(os.environ.get("LOCAL_RANK", "0")) > 0:
+    if told is None:
         return None
     known = json.loads(told)
     return Place(
@@ -119,7 +151,6 @@ def place_of_process(overrides: Sequence[str]) -> Place | None:
         output=Path(known["output"]),
         overrides=tuple(overrides),
         own=tuple(known["own"]),
-        hydras=typed(HydraConfig.get().overrides.hydra),
     )
 
 
@@ -143,19 +174,24 @@ def run_job(command: Command, place: Place, config: DictConfig) -> None:
         (place.output / FAILURE_FILE).unlink(missing_ok=True)
         keep(place.output, JOB_FILE, started(this, place, line))
         tell(place, " ".join(place.own))
+        here = _HERE.set(place)
         try:
             do_once(name, command, place, config)
         except Exception as error:
             message, status = command.explain(error, place.overrides)
+            pruned = isinstance(error, PrunedError)
             failure = Failure(
                 sweep=this,
                 number=place.number,
                 overrides=place.own,
                 message=message,
-                status=status,
+                status=0 if pruned else status,
                 line=line,
+                pruned=pruned,
             )
             keep(place.output, FAILURE_FILE, failure)
+        finally:
+            _HERE.reset(here)
 
 
 def again(command: Command, place: Place) -> str:

@@ -11,29 +11,34 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from hydra.core.plugins import Plugins
 from hydra.core.utils import JobReturn
 from hydra.plugins.launcher import Launcher
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig
 
 from tuna_exp.sweeps.outcomes import SWEEP_FILE, Outcome, Sweep, keep, outcomes, read, varying
+from tuna_exp.sweeps.ranks import launcher_for, most_processes, refuse_sweep_of_ranks
 from tuna_exp.sweeps.watching import Watch
 
 RELAUNCHES = 2
 
 
 class SurvivingLauncher(Launcher):
-    """Wraps any launcher; `folder` is the sweep's."""
+    """Wraps any launcher; `folder` is the sweep's, `count` how many jobs it will have at least."""
 
-    def __init__(self, inner: Launcher, folder: Path) -> None:
-        self.inner, self.folder = inner, folder
+    def __init__(self, inner: Launcher, folder: Path, count: int = 0) -> None:
+        self.inner, self.folder, self.count = inner, folder, count
+        self.hydra: tuple[HydraContext, TaskFunction, DictConfig] | None = None
         self._began = time.time_ns()
         self._jobs: dict[int, tuple[str, ...]] = {}
+        self._told: dict[int, str] = {}
 
     def setup(
         self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig
     ) -> None:
-        """The launcher inside was set up by Hydra."""
+        """Keep what Hydra gives; the launcher inside was set up with it."""
+        self.hydra = (hydra_context, task_function, config)
 
     def launch(
         self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int
@@ -43,9 +48,10 @@ class SurvivingLauncher(Launcher):
         Raises what the launcher raised where no job of the batch has begun: a setting of it is
         wrong then.
         """
+        self._check_ranks(job_overrides)
         self._jobs |= {initial_job_idx + i: tuple(own) for i, own in enumerate(job_overrides)}
         keep(self.folder, SWEEP_FILE, Sweep(began=self._began, jobs=varying(self._jobs)))
-        with Watch(self.folder, len(self._jobs)):
+        with Watch(self.folder, max(self.count, len(self._jobs)), self._told):
             for _ in range(1 + RELAUNCHES):
                 try:
                     return self.inner.launch(job_overrides, initial_job_idx)
@@ -55,6 +61,14 @@ class SurvivingLauncher(Launcher):
             for outcome in self._unfinished():
                 self._alone(outcome.number)
         return []
+
+    def _check_ranks(self, jobs: Sequence[Sequence[str]]) -> None:
+        """See to it that jobs of several processes are launched as such (see `ranks`)."""
+        if self.hydra is not None:
+            context, task, config = self.hydra
+            load = context.config_loader.load_sweep_config
+            processes = most_processes(jobs, lambda own: load(config, own))
+            self.inner = launcher_for(processes, self.inner, context, task, config)
 
     def _left(self, error: Exception) -> list[Outcome]:
         """Return the jobs that have no result after an error, having said so."""
@@ -81,9 +95,16 @@ class SurvivingLauncher(Launcher):
             sys.stderr.write(f"job {number}: its process died again ({type(error).__name__})\n")
 
 
-def surviving(launcher: Any, config: DictConfig) -> SurvivingLauncher:
-    """Wrap the launcher that Hydra has made for a sweep."""
-    return SurvivingLauncher(launcher, Path(str(config.hydra.sweep.dir)))
+def surviving(
+    context: HydraContext, task: TaskFunction, config: DictConfig, count: int = 0
+) -> SurvivingLauncher:
+    """Make the launcher that a sweep has chosen, and wrap it. Raises ConfigError on ranks."""
+    refuse_sweep_of_ranks()
+    given: Any = {"hydra_context": context, "task_function": task, "config": config}
+    inner = Plugins.instance().instantiate_launcher(**given)
+    made = SurvivingLauncher(inner, Path(str(config.hydra.sweep.dir)), count)
+    made.setup(**given)
+    return made
 
 
 def executing(folder: Path) -> Sweep | None:

@@ -17,6 +17,7 @@ NEEDED: Mapping[str, tuple[str, str]] = {
     "hydra/launcher=joblib": ("hydra_plugins.hydra_joblib_launcher.joblib_launcher", "joblib"),
     "hydra/launcher=submitit_local": ("hydra_plugins.hydra_submitit_launcher.config", "submitit"),
     "hydra/launcher=submitit_slurm": ("hydra_plugins.hydra_submitit_launcher.config", "submitit"),
+    "hydra/launcher=slurm": ("hydra_plugins.hydra_submitit_launcher.config", "submitit"),
     "hydra/launcher=ray": ("ray", "ray"),
     "hydra/sweeper=optuna": ("optuna", "optuna"),
 }

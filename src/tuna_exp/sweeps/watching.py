@@ -34,12 +34,21 @@ _SHOWN = 8
 
 
 class Watch:
-    """Tells of the `count` jobs below a sweep's folder for as long as it is entered."""
+    """Tells of the `count` jobs below a sweep's folder for as long as it is entered.
 
-    def __init__(self, folder: Path, count: int, console: Console | None = None) -> None:
+    `told` is what an earlier watch over the folder has told already, by job; it is added to.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        count: int,
+        told: dict[int, str] | None = None,
+        console: Console | None = None,
+    ) -> None:
         self.folder, self.count = folder, count
         self.console = console or Console(stderr=True)
-        self._told: dict[int, str] = {}
+        self._told: dict[int, str] = {} if told is None else told
         self._running: list[tuple[Job, Path]] = []
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._look_on, daemon=True)
