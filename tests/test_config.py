@@ -130,10 +130,12 @@ def test_model_settings_are_those_of_a_student() -> None:
 def test_trainer_and_loggers_can_be_made(tmp_path: Path) -> None:
     config = composed("model=tiny", "trainer.accelerator=cpu")
     loggers = [
-        instantiate(node)(save_dir=str(tmp_path), name="x") for node in config.logger.values()
+        instantiate(node)(save_dir=str(tmp_path), name="x")
+        for node in config.logger.values()
+        if "_partial_" in node
     ]
     trainer = instantiate(config.trainer)(logger=loggers, default_root_dir=str(tmp_path))
-    assert trainer.max_epochs == 1 and len(trainer.loggers) == 2
+    assert trainer.max_epochs == 1 and len(trainer.loggers) == 1
 
 
 @pytest.mark.parametrize(

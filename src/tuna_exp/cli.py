@@ -50,7 +50,7 @@ CURES = {
     errno.ENOTDIR: f"move the file away that is where a folder should be, or {_ELSEWHERE}",
     errno.EEXIST: f"move the file away that is where a folder should be, or {_ELSEWHERE}",
 }
-OFFLINE = "logger.wandb.offline=true comparison.tracking=offline"
+OFFLINE = "logger.wandb.mode=offline"
 SMALLER = (
     "batching.micro_batch_positions (the result stays the same), sampling.batch_size or "
     "evaluation.NAME.batch_size"

@@ -146,6 +146,13 @@ def plan(arguments: Sequence[str]) -> int:
     return main(arguments)
 
 
+def track(arguments: Sequence[str]) -> int:
+    """Send W&B runs that were kept offline."""
+    from tuna_exp.tracking.sync import main
+
+    return main(arguments)
+
+
 def study(arguments: Sequence[str]) -> int:
     """Ask people what a ranker was asked: export a study, or import its answers."""
     from tuna_exp.study.command import main
@@ -266,5 +273,13 @@ COMMANDS = {
             ("study import study answers-first_rater.json", "how far they agree"),
         ),
         words=("export", "import"), flags=("--out", "--kind", "--raters", "--json"),
+    ),
+    "track": Command(
+        track, "results", "sync FOLDER", "send W&B runs that were kept offline, with their lineage",
+        (
+            ("track sync runs", "those of all runs"),
+            ("track sync runs/DATE/TIME", "those of one run or sweep"),
+        ),
+        words=("sync",),
     ),
 }  # fmt: skip

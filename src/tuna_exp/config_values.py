@@ -231,7 +231,14 @@ RULES: Mapping[str, Any] = {
     "enable_progress_bar": bool,
     "enable_model_summary": bool,
     "use_distributed_sampler": bool,
-    "offline": bool,
+    "mode": Literal["online", "offline", "disabled"],
+    "entity": Words | None,
+    "group": Words | None,
+    "tags": list[Words],
+    "log_artifacts": Literal["metadata", "files", "none"],
+    "axis": Literal["examples", "tokens"],
+    "rows": Positive,
+    "patience_seconds": AboveZero,
     "flush_logs_every_n_steps": Positive,
 }
 

@@ -23,8 +23,10 @@ from tuna_exp.experiment import (
     build_student,
     check_folder,
     check_login,
+    described_run,
     make,
     save_settings,
+    tracking_of,
 )
 from tuna_exp.quiet import quiet_libraries
 from tuna_exp.sweeps.identity import identity
@@ -98,13 +100,16 @@ def run_evaluation(
     comparison = replace(make(config.comparison), baseline=name)
     scored = scores(chosen, benchmarks, comparison.bootstrap, config.max_refused)
     final = compare_step({name: of_one_run(scored, "")}, comparison)
+    own = identity(config, words_for(subject))
     run = Run(
         Path(config.artifacts),
         output,
         tuple(overrides),
         make(config.account),
         config.seed,
-        identity(config, words_for(subject)),
+        own,
+        tracking_of(config),
+        described_run(config, own, {}),
     )
     artifact = run_comparison(final, run, partial(check_login, config))
     if show and as_json:

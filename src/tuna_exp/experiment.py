@@ -11,6 +11,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import hydra
+from hydra.core.hydra_config import HydraConfig
+from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
 from tuna_exp.config_types import check_config
@@ -18,6 +20,9 @@ from tuna_exp.errors import ConfigError, UserError
 from tuna_exp.quiet import quiet_libraries, quiet_lightning, quiet_tracker
 from tuna_exp.records import Instruction
 from tuna_exp.sweeps.identity import identity
+from tuna_exp.sweeps.job import place_of_process, typed
+from tuna_exp.tracking.described import Described, described
+from tuna_exp.tracking.settings import Tracking
 
 if TYPE_CHECKING:
     from tuna_exp.evaluation.base import Benchmark
@@ -74,13 +79,16 @@ def run_experiment(
     lab = build_lab(config, dataset, instructions)
     lab.check()
     save_settings(config, overrides, output)
+    name = identity(config)
     run = Run(
         Path(config.artifacts),
         output,
         tuple(overrides),
         make(config.account),
         config.seed,
-        identity(config),
+        name,
+        tracking_of(config),
+        described_run(config, name, lab.student.source.digest()),
     )
 
     def check() -> None:
@@ -173,18 +181,42 @@ def check_library_parts(config: DictConfig) -> None:
 
 def check_login(config: DictConfig) -> None:
     """Raise ConfigError where W&B is to be sent runs that it would refuse without a login."""
-    nodes = [n for n in config.logger.values() if "wandb" in str(n.get("_target_")).lower()]
-    online = config.comparison.tracking == "online" or any(not n.get("offline") for n in nodes)
-    if not online or os.environ.get("WANDB_MODE") in ("offline", "disabled"):
+    tracking = tracking_of(config)
+    modes = (config.comparison.tracking, tracking.mode if tracking else "disabled")
+    if "online" not in modes or os.environ.get("WANDB_MODE") in ("offline", "disabled"):
         return
     import wandb
 
-    if wandb.api.api_key is None:
+    if not wandb.login(prompt=False, verify=False):
         raise ConfigError(
-            "runs are to be sent to W&B (comparison.tracking=online or logger.wandb.offline=false),"
-            " but there is no login. Cure: `wandb login`, or comparison.tracking=offline "
-            "logger.wandb.offline=true."
+            "runs are to be sent to W&B (logger.wandb.mode=online or comparison.tracking=online), "
+            "but there is no login. Cure: `wandb login`, or logger.wandb.mode=offline."
         )
+
+
+def tracking_of(config: DictConfig) -> Tracking | None:
+    """Return what is asked of the tracker, None where none is asked."""
+    made = (make(node) for node in config.logger.values() if "_partial_" not in node)
+    return next((one for one in made if isinstance(one, Tracking)), None)
+
+
+def described_run(config: DictConfig, name: str, base: Mapping[str, Any]) -> Described:
+    """Return what W&B may be told of a run of that identity; `base` decides the model it trains.
+
+    Its group is the sweep, else the experiment, else the run itself.
+    """
+    choices: Mapping[str, Any] = {}
+    group = name[:8]
+    if HydraConfig.initialized():
+        settings = HydraConfig.get()
+        choices = settings.runtime.choices
+        place = place_of_process(typed(settings.overrides.task))
+        if settings.mode == RunMode.MULTIRUN or place is not None:
+            sweep = place.sweep if place else Path(settings.sweep.dir)
+            group = "-".join(sweep.parts[-2:])
+        elif choices.get("experiment"):
+            group = str(choices["experiment"])
+    return described(config, choices, group, base)
 
 
 def save_settings(config: DictConfig, overrides: Sequence[str], output: Path) -> None:
@@ -256,7 +288,7 @@ def build_training(config: DictConfig, name: str) -> "Part":
     training = Training(
         objective=partial(call, own.module, **_objective_parts(config, name, loss)),
         trainer=partial(call, config.trainer),
-        loggers=[partial(call, node) for node in config.logger.values()],
+        loggers=[partial(call, node) for node in config.logger.values() if "_partial_" in node],
         callbacks=[*make(config.callbacks).values(), RefuseDiverged(), FinishTrackers()],
         batching=batching,
         epochs=own.epochs,

@@ -10,10 +10,11 @@ import json
 import math
 import re
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from tuna_exp.durable import DISK_FULL, disk_failures
 from tuna_exp.efficiency.meters import metered
@@ -111,6 +112,16 @@ class Workspace:
         Notebook(self.folder).note(json_value(facts, "facts"))
 
 
+class Follower(Protocol):
+    """Who is told of a plan and of the steps that are built, such as a tracker."""
+
+    def planned(self, final: Sequence[Step]) -> None:
+        """Take note of a plan before anything is built."""
+
+    def building(self, step: Step) -> AbstractContextManager[Callable[[Artifact], None]]:
+        """Surround the building of a step; what the context gives is told its artifact."""
+
+
 def json_value(value: Any, path: str) -> Any:
     """The value with plain dicts, lists and numbers, equal numbers written alike (2.0 as 2).
 
@@ -178,7 +189,9 @@ def _walk(final: Sequence[Step], finished: Callable[[Step], bool]) -> list[Step]
     return order
 
 
-def execute(final: Sequence[Step], store: Store, display: Display) -> dict[str, Artifact]:
+def execute(
+    final: Sequence[Step], store: Store, display: Display, follower: Follower | None = None
+) -> dict[str, Artifact]:
     """Build what is missing and return the artifacts that were used, by full digest.
 
     A finished artifact is reused, an unfinished one continued, one that another process is
@@ -202,9 +215,11 @@ def execute(final: Sequence[Step], store: Store, display: Display) -> dict[str, 
         if step.ready:
             step.ready()
     display.plan(reused, sum(step.work for step in missing), len(missing))
+    if follower:
+        follower.planned(final)
     for step in missing:
         inputs = {name: artifacts[made.digest].folder for name, made in step.inputs.items()}
-        artifacts[step.digest] = _build(step, store, inputs, display)
+        artifacts[step.digest] = _build(step, store, inputs, display, follower)
         _accept(step, artifacts[step.digest])
     return artifacts
 
@@ -220,14 +235,21 @@ def _accept(step: Step, artifact: Artifact | None) -> None:
         step.accept(artifact)
 
 
-def _build(step: Step, store: Store, inputs: Mapping[str, Path], display: Display) -> Artifact:
+def _build(
+    step: Step,
+    store: Store,
+    inputs: Mapping[str, Path],
+    display: Display,
+    follower: Follower | None,
+) -> Artifact:
     with store.lock(step, lambda text: display.waiting(step.label, text)):
         artifact = store.settle(step)
         if artifact is not None:
             display.reused(step.label, step.work)
             return artifact
         folder = store.begin(step)
-        with display.step(step.label, step.work) as bar:
+        watched = follower.building(step) if follower else nullcontext(None)
+        with display.step(step.label, step.work) as bar, watched as tell:
             with (
                 disk_failures(folder, DISK_FULL),
                 Notebook(folder).attempt(),
@@ -235,4 +257,7 @@ def _build(step: Step, store: Store, inputs: Mapping[str, Path], display: Displa
                 metered(folder),
             ):
                 step.run(Workspace(folder, inputs, bar))
-            return store.commit(step)
+            artifact = store.commit(step)
+            if tell:
+                tell(artifact)
+            return artifact

@@ -25,11 +25,14 @@ from tuna_exp.records import Record
 from tuna_exp.store import MANIFEST, Artifact, Store
 from tuna_exp.stores import Stores
 from tuna_exp.sweeps.outcomes import RUN_FILE
+from tuna_exp.tracking.described import Described
+from tuna_exp.tracking.settings import Tracking
 
 if TYPE_CHECKING:
     from tuna_exp.evaluation.contamination import Contamination
     from tuna_exp.lab import Lab
     from tuna_exp.services.account import Account
+    from tuna_exp.tracking.tracker import Tracker
     from tuna_exp.stages.compare import Settings
 
 COPIED = ("table.md", "table.tex", "table.csv", "figures.csv", "comparison.json", "report.html")
@@ -86,6 +89,8 @@ class RunRecord(Record):
 class Run:
     """Where a run's artifacts and its record go, the overrides that tell it from others, who pays
     for services, its seed, and the digest of its settings.
+
+    `tracking` is None where nothing is told to W&B; `described` is what is told of the settings.
     """
 
     root: Path
@@ -94,6 +99,8 @@ class Run:
     account: "Account | None" = None
     seed: int | None = None
     identity: str = ""
+    tracking: Tracking | None = None
+    described: Described = Described("")
 
 
 def run_methods(
@@ -118,7 +125,7 @@ def run_comparison(final: Step, run: Run, check: Callable[[], None]) -> Artifact
         agree_on_cost(final, store, run)
     write_planned(final, run.root, run.output)
     with Display() as display:
-        artifact = execute([final], store, display)[final.digest]
+        artifact = execute([final], store, display, tracker_of(run))[final.digest]
     record = RunRecord(
         artifacts=str(run.root.resolve()),
         comparison=artifact.folder.name,
@@ -133,6 +140,15 @@ def run_comparison(final: Step, run: Run, check: Callable[[], None]) -> Artifact
     (run.output / RUN_FILE).write_text(record.model_dump_json(indent=1), encoding="utf-8")
     _log.info("comparison: %s", artifact.folder)
     return artifact
+
+
+def tracker_of(run: Run) -> "Tracker | None":
+    """Return who tells W&B of a run, None where nobody does."""
+    if run.tracking is None or run.tracking.allowed == "disabled":
+        return None
+    from tuna_exp.tracking.tracker import Tracker
+
+    return Tracker(run.tracking, run.output, run.described, run.root)
 
 
 def _only(by_seed: Mapping[str, str]) -> str:

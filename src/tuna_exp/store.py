@@ -240,6 +240,12 @@ def _sound(folder: Path, digest: str) -> Artifact | None:
     return Artifact(folder, manifest)
 
 
+def finished(folder: Path) -> Artifact | None:
+    """Return the artifact that a folder holds, None where it is not a whole one."""
+    manifest = _read(folder)
+    return None if manifest is None else Artifact(folder, manifest)
+
+
 def _publish(final: Path) -> Artifact:
     """Give a committed work folder its final name; what only continuing needed goes."""
     work = _unfinished(final)

@@ -1,43 +1,46 @@
 """A comparison in Weights & Biases: one evaluation run per method and one of the rankings, grouped.
 
-Left out: artifacts (offline they would be staged outside the run and get lost on a copy) and the
-command line and environment that the client would gather by itself: they may hold secrets.
-Settings are logged flat, because a nested one cannot be filtered by in a workspace.
+A method's run is named by the figures that it shows, so that the SFT model that all jobs of a sweep
+compare with is there once for each of its seeds.
 """
 
 import dataclasses
 import math
-import os
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from pathlib import Path
-from typing import Literal
+import re
+from collections.abc import Mapping, Sequence
 
 import wandb
-from wandb.errors import UsageError
 
 from tuna_exp.comparison.benchmarks import ALL
 from tuna_exp.comparison.figures import COLUMNS, numbers
 from tuna_exp.comparison.results import Comparison, MethodResult
 from tuna_exp.comparison.statistics import Interval
 from tuna_exp.comparison.table import agreement_rows, flat, trust_rows
-from tuna_exp.errors import UserError
-
-Mode = Literal["online", "offline", "disabled"]
+from tuna_exp.tracking.client import Client, not_fatal
+from tuna_exp.tracking.described import short_digest
+from tuna_exp.tracking.lineage import Node
+from tuna_exp.tracking.tables import answers_table, side_by_side
 
 RANKINGS = "rankings"
-_ROWS_SHOWN = 200
-_LONGEST_TEXT = 4000
-_COLUMNS = ("id", "kind", "split", "instruction", "response", "tokens", "passed", "score")
 _TEXT = ("split", "method")
+_NOT_IN_IDS = re.compile(r"[^\w-]+")
+
+
+@dataclasses.dataclass(frozen=True)
+class Shown:
+    """What a method's run stands for: the digests of its `figures`, the artifacts it `used`."""
+
+    figures: Sequence[str]
+    used: Sequence[str] = ()
 
 
 def log_comparison(
-    comparison: Comparison, folder: Path, mode: Mode, project: str, group: str
+    comparison: Comparison, client: Client, shown: Mapping[str, Shown], rankings: Shown
 ) -> list[str]:
-    """Write one finished run per method below `folder`/wandb and return the run ids.
+    """Write one finished run per method and return the ids of those that were begun.
 
-    Where there are rankings a last run, named rankings, has what is known of their reliability.
+    `shown` says of each method what it stands on, `rankings` of the last run, named rankings, which
+    has what is known of their reliability.
 
     The summary holds the columns of table.csv; those of a part of the items carry the split's
     name, as in `held_out_kind/score`. Unknown numbers are left out.
@@ -45,15 +48,10 @@ def log_comparison(
     Raises:
         UserError: the tracker refuses the run, for instance online without a login.
     """
-    folder.mkdir(parents=True, exist_ok=True)
-    with _data_inside(folder):
-        ids = [
-            _log_method(comparison, method, folder, mode, project, group)
-            for method in comparison.methods
-        ]
-        if comparison.trust:
-            ids.append(_log_rankings(comparison, folder, mode, project, group))
-        return ids
+    ids = [_log_method(comparison, m, client, shown[m.method]) for m in comparison.methods]
+    if comparison.trust:
+        ids.append(_log_rankings(comparison, client, rankings))
+    return [one for one in ids if one]
 
 
 def summary(comparison: Comparison, method: str) -> dict[str, object]:
@@ -79,30 +77,57 @@ def summary(comparison: Comparison, method: str) -> dict[str, object]:
 
 
 def _log_method(
-    comparison: Comparison, method: MethodResult, folder: Path, mode: Mode, project: str, group: str
-) -> str:
-    about = {"method": method.method, "baseline": comparison.baseline}
-    run = _start(comparison, about, folder, mode, project, group)
-    with _finishing(run):
-        run.log({"predictions": _table(method)})
-        if comparison.benchmarks:
-            run.log({"figures": _figures(comparison, method.method)})
-        run.summary.update(summary(comparison, method.method))
-    return str(run.id)
+    comparison: Comparison, method: MethodResult, client: Client, shown: Shown
+) -> str | None:
+    name, rows = method.method, client.tracking.rows
+    node = _node(name, "evaluate", shown)
+    about = {"method": name, "baseline": comparison.baseline, "seed": _seed(method)}
+    with client.running(node, {**about, **_settings(comparison)}) as run:
+        if run is None:
+            return None
+        with not_fatal(node.run):
+            run.log({"predictions": answers_table(method.predictions, rows)})
+            if name != comparison.baseline:
+                base = comparison.result_of(comparison.baseline)
+                old, new = (base.method, base.predictions), (name, method.predictions)
+                run.log({"side_by_side": side_by_side(old, new, rows)})
+            if comparison.benchmarks:
+                run.log({"figures": _figures(comparison, name)})
+            run.summary.update(summary(comparison, name))
+        return node.run
 
 
-def _log_rankings(
-    comparison: Comparison, folder: Path, mode: Mode, project: str, group: str
-) -> str:
-    run = _start(comparison, {}, folder, mode, project, group)
-    with _finishing(run):
-        run.log({"verdicts": _verdicts(comparison), "slots": _slots(comparison)})
-        named = {"reliability": trust_rows(comparison), "agreement": agreement_rows(comparison)}
-        for name, rows in named.items():
-            if rows:
-                run.log({name: wandb.Table(columns=[*rows[0]], data=rows[1:])})
-        run.summary.update(reliability_summary(comparison))
-    return str(run.id)
+def _log_rankings(comparison: Comparison, client: Client, shown: Shown) -> str | None:
+    node = _node(RANKINGS, RANKINGS, shown)
+    with client.running(node, _settings(comparison)) as run:
+        if run is None:
+            return None
+        with not_fatal(node.run):
+            run.log({"verdicts": _verdicts(comparison), "slots": _slots(comparison)})
+            named = {"reliability": trust_rows(comparison), "agreement": agreement_rows(comparison)}
+            for name, rows in named.items():
+                if rows:
+                    run.log({name: wandb.Table(columns=[*rows[0]], data=rows[1:])})
+            run.summary.update(reliability_summary(comparison))
+        return node.run
+
+
+def _node(name: str, job: str, shown: Shown) -> Node:
+    word = _NOT_IN_IDS.sub("_", name)[:40]
+    run = f"{word}-{short_digest(sorted(shown.figures))}"
+    return Node(run=run, name=name, job_type=job, inputs=tuple(dict.fromkeys(shown.used)))
+
+
+def _seed(method: MethodResult) -> int | str:
+    """Return the training seed, in words where there are several or none had a part in it."""
+    seeds = ",".join(method.by_seed)
+    return int(seeds) if seeds.isdecimal() else seeds
+
+
+def _settings(comparison: Comparison) -> dict[str, object]:
+    bootstrap = comparison.bootstrap
+    sizes = {f"benchmarks/{one.name}": one.size for one in comparison.benchmarks}
+    return {"confidence": bootstrap.confidence, "resamples": bootstrap.resamples, **sizes}
 
 
 def reliability_summary(comparison: Comparison) -> dict[str, float]:
@@ -137,91 +162,3 @@ def _slots(comparison: Comparison) -> wandb.Table:
         for s in t.figures.slots
     ]
     return wandb.Table(columns=["ranking", "slot", "won", "low", "high", "expected"], data=rows)
-
-
-@contextmanager
-def _finishing(run: wandb.Run) -> Iterator[None]:
-    """Finish a run, as failed where what is done meanwhile fails."""
-    finished = False
-    try:
-        yield
-        finished = True
-    finally:
-        run.finish(exit_code=0 if finished else 1)
-
-
-def _start(
-    comparison: Comparison,
-    about: Mapping[str, str],
-    folder: Path,
-    mode: Mode,
-    project: str,
-    group: str,
-) -> wandb.Run:
-    """Start the run of a method, or that of the rankings where `about` names none."""
-    settings = comparison.bootstrap
-    try:
-        return wandb.init(
-            project=project,
-            group=group,
-            name=about.get("method", RANKINGS),
-            job_type="evaluate" if about else "rank",
-            dir=folder,
-            mode=mode,
-            reinit="finish_previous",
-            config={
-                **about,
-                "confidence": settings.confidence,
-                "resamples": settings.resamples,
-                **{f"benchmarks/{one.name}": one.size for one in comparison.benchmarks},
-            },
-            settings=_quiet(),
-        )
-    except UsageError as error:
-        raise UserError(
-            f"tracking in mode '{mode}' was refused for project '{project}': {error}. "
-            "Cure: log in with `wandb login`, or track with mode offline or disabled"
-        ) from error
-
-
-def _quiet() -> wandb.Settings:
-    return wandb.Settings(
-        silent=True,
-        console="off",
-        disable_git=True,
-        disable_code=True,
-        x_disable_meta=True,
-        x_disable_stats=True,
-        x_save_requirements=False,
-    )
-
-
-def _table(method: MethodResult) -> wandb.Table:
-    rows = [
-        [
-            prediction.instruction.id,
-            prediction.instruction.kind,
-            prediction.instruction.split,
-            prediction.instruction.text[:_LONGEST_TEXT],
-            prediction.text[:_LONGEST_TEXT],
-            prediction.tokens,
-            prediction.passed,
-            prediction.score,
-        ]
-        for prediction in method.predictions[:_ROWS_SHOWN]
-    ]
-    return wandb.Table(columns=list(_COLUMNS), data=rows)
-
-
-@contextmanager
-def _data_inside(folder: Path) -> Iterator[None]:
-    """Let the client stage its data in `folder`, not in the home directory, while this runs."""
-    before = os.environ.get("WANDB_DATA_DIR")
-    os.environ["WANDB_DATA_DIR"] = str(folder / "wandb-data")
-    try:
-        yield
-    finally:
-        if before is None:
-            del os.environ["WANDB_DATA_DIR"]
-        else:
-            os.environ["WANDB_DATA_DIR"] = before

@@ -14,6 +14,7 @@ from pathlib import Path
 POINTS = 400
 Columns = dict[str, list[float | None]]
 STEP = "step"
+_NO_CURVES = ("epoch", "examples", "tokens")  # other axes
 
 
 def metrics_files(folder: Path) -> list[Path]:
@@ -37,7 +38,7 @@ def read_columns(files: Sequence[Path], points: int = POINTS) -> Columns:
             if step is not None:
                 by_step.setdefault(step, {}).update(_known(row))
     steps = sorted(by_step)
-    names = sorted({name for row in by_step.values() for name in row} - {STEP, "epoch"})
+    names = sorted({name for row in by_step.values() for name in row} - {STEP, *_NO_CURVES})
     size = max(1, math.ceil(len(steps) / points))
     stretches = [steps[first : first + size] for first in range(0, len(steps), size)]
     columns: Columns = {STEP: [stretch[-1] for stretch in stretches]}

@@ -27,7 +27,7 @@ from tuna_exp.comparison.results import (
     Trust,
 )
 from tuna_exp.comparison.statistics import Bootstrap
-from tuna_exp.comparison.tracking import Mode, log_comparison
+from tuna_exp.comparison.tracking import Shown, log_comparison
 from tuna_exp.comparison.verdicts import verdicts
 from tuna_exp.datasets.verifiable import verify
 from tuna_exp.evaluation.contamination import Contamination, remark
@@ -37,6 +37,9 @@ from tuna_exp.records import Instruction, Prediction, RankedExample, read_record
 from tuna_exp.stages.evaluate import PREDICTIONS, read_figures
 from tuna_exp.stages.judge import COMPARISONS
 from tuna_exp.stages.rank import RANKING
+from tuna_exp.tracking.lineage import KINDS
+from tuna_exp.tracking.settings import Mode
+from tuna_exp.tracking.tracker import client_for
 
 TABLE = "table.ansi"
 TABLE_WIDTH = 80
@@ -160,11 +163,38 @@ def compare(
     shown = {"comparison": asdict(settings), **made}
     write_report(comparison, work.folder / "report.html", shown)
     work.bar.advance()
-    log_comparison(
-        comparison, work.folder / "logs", settings.tracking, settings.project, work.folder.name[:16]
-    )
+    track(comparison, inputs, methods, settings, work.folder)
     work.bar.advance()
     work.note(methods=list(methods), items=len(comparison.methods[0].predictions))
+
+
+def track(
+    comparison: Comparison,
+    inputs: Inputs,
+    methods: Mapping[str, Mapping[str, Mapping[str, str]]],
+    settings: Settings,
+    folder: Path,
+) -> None:
+    """Log a comparison to W&B; where no tracker is following, below the artifact's own folder."""
+    group = folder.name[:16]
+    client = client_for(settings.tracking, settings.project, folder / "logs", group)
+    if client is None:
+        return
+    shown = {
+        method: Shown(
+            figures := [name for seeds in made.values() for name in seeds.values()],
+            [artifact_of(inputs.made_from(name)) for name in figures],
+        )
+        for method, made in methods.items()
+    }
+    ranked = [name for name in inputs.manifests if name.startswith("rank-")]
+    log_comparison(comparison, client, shown, Shown(ranked, [*map(artifact_of, ranked)]))
+
+
+def artifact_of(name: str) -> str:
+    """Return what an input, named STAGE-KEY, is called among the artifacts of W&B."""
+    stage, _, key = name.rpartition("-")
+    return f"{KINDS[stage]}-{key}"
 
 
 def benchmark_of(

@@ -39,6 +39,8 @@ from tuna_exp.rails.callback import GuardRails, Watch
 from tuna_exp.rails.memory import Footprint, advice, is_out_of_memory
 from tuna_exp.stages.checkpoints import Checkpoints, fit_on
 from tuna_exp.stages.tokenise import TOKENS
+from tuna_exp.tracking.curves import Seen
+from tuna_exp.tracking.tracker import curve_loggers
 
 CHECKPOINT = "checkpoint"
 WAITING = 0.01  # share of a training's time that may go into waiting for its data
@@ -109,10 +111,12 @@ def _fit(
         work.scratch / "checkpoints", training.checkpoint_minutes, training.checkpoint_steps
     )
     name = f"{module.__class__.__name__}-{work.folder.name.partition('.')[0]}"
+    files = [make(save_dir=str(work.folder / "logs"), name=name) for make in training.loggers]
+    seen = Seen()
     trainer = training.trainer(
-        callbacks=[*training.callbacks, watch, keeper, ShowProgress(work.bar)],
+        callbacks=[*training.callbacks, watch, keeper, seen, ShowProgress(work.bar)],
         enable_checkpointing=False,  # of Lightning's own accord
-        logger=[make(save_dir=str(work.folder / "logs"), name=name) for make in training.loggers],
+        logger=[*files, *curve_loggers()],
         default_root_dir=str(work.folder),
     )
     sizes = LAYOUTS[layout].sizes(examples)
@@ -120,6 +124,7 @@ def _fit(
     batches = PlannedBatches(examples, sizes, order, layout, trainer.global_rank, pad_id=0)
     loader = ResumableLoader(batches, training.batching.workers)
     trainer.accumulate_grad_batches = order.accumulate
+    seen.count(order.steps(len(examples)), [example.tokens for example in examples])
     module.total_steps = len(loader) // order.accumulate
     try:
         fit_on(trainer, module, loader, keeper)
