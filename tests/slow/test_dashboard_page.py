@@ -21,7 +21,7 @@ from tuna_exp.dashboard.server import make_server
 from tuna_exp.dashboard.snapshot import Board
 
 __all__ = ["browser"]  # a fixture
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
 TABS = ("runs", "curves", "ablation", "settings", "diff", "samples", "rankings", "cost")
 HOSTILE = "</script><script>document.title='run'</script><img src=x onerror=alert(1)>"
