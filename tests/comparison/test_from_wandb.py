@@ -43,7 +43,7 @@ def log(folder: Path, seed: int, loss: str = "tuna", rows: int = 200) -> None:
         )
         for name in SHARES
     ]  # fmt: skip
-    made = results.compare(methods, [], [], "sft", 0.95, 200, 0)
+    made = results.compare(methods, [], [], "sft", 0.95, 2000, 0)
     told = {"ranking_loss": loss, "seed": seed, "cfg": {"seed": seed, "ranking_loss": {"m": loss}}}
     client = Client(Tracking("online", "ranked", rows=rows), folder, Described("sweep", told))
     parts = {"base": "base", "sft": f"sft {seed}", "tuna_c": f"tuna_c {seed} {loss}"}
