@@ -72,6 +72,9 @@ def compare(arguments: Sequence[str]) -> int:
         )
     out = Path(given["out"]) if "out" in given else None
     if "wandb" in given:
+        from tuna_exp.dashboard.online import parsed
+
+        parsed(given["wandb"])  # a wrong one is told before anything heavy is imported
         from tuna_exp.comparison.from_wandb import compare_project
 
         compare_project(given["wandb"], given.get("baseline"), out)

@@ -21,6 +21,7 @@ from tuna_exp.comparison import results, table
 from tuna_exp.comparison.report import write_report
 from tuna_exp.comparison.results import Comparison, MethodResult, Tokens
 from tuna_exp.comparison.wording import percent
+from tuna_exp.dashboard.online import parsed
 from tuna_exp.errors import UserError, nearest
 from tuna_exp.records import Instruction, Prediction
 from tuna_exp.tracking.described import FLAT
@@ -85,7 +86,6 @@ def compare_project(project: str, baseline: str | None = None, out: Path | None 
 
 def read_project(project: str) -> list[Logged]:
     """Return the methods' runs of a project, the oldest first. Raises UserError as above."""
-    from tuna_exp.dashboard.online import parsed
     from tuna_exp.tracking.sync import check_server
 
     entity, name = parsed(project)
@@ -220,8 +220,8 @@ def _answers(
     run: "wandb.apis.public.Run", summary: Mapping[str, Any]
 ) -> tuple[int, list[Prediction] | None]:
     """Return how many rows the table of answers has, and them; None where it cannot be read."""
-    told = summary.get(ANSWERS)
-    path = told.get("path") if hasattr(told, "get") else None
+    get = getattr(summary.get(ANSWERS), "get", None)  # the client has a mapping of its own
+    path = get("path") if get else None
     if not path:
         return 0, None
     with tempfile.TemporaryDirectory() as folder:
