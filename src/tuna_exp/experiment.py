@@ -5,6 +5,7 @@ only then are torch and its friends imported.
 """
 
 import os
+import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
@@ -161,13 +162,17 @@ def check_library_parts(config: DictConfig) -> None:
         "trainer": lambda: call(config.trainer, logger=False, enable_checkpointing=False),
         "optimizer": lambda: call(config.optimizer, [weight], lr=1.0),
     }
+    for name, node in config.logger.items():
+        if "_partial_" in node:
+            trials[f"logger.{name}"] = partial(call, node, save_dir=tempfile.gettempdir(), name="")
     for group, trial in trials.items():
         try:
             made = trial()
         except Exception as error:
             # What a library raises for a wrong argument is its own affair and changes.
             reason = " ".join(str(error).split())[:400]
-            settings = OmegaConf.to_yaml(config[group], resolve=True).replace("\n", "; ")
+            node = OmegaConf.select(config, group)
+            settings = OmegaConf.to_yaml(node, resolve=True).replace("\n", "; ")
             raise ConfigError(
                 f"{group} cannot be made: {reason}\nIts settings: {settings[:600]}\n"
                 f"Cure: correct {group}.KEY=VALUE."

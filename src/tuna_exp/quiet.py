@@ -14,6 +14,7 @@ _ENVIRONMENT = {
     "HF_HUB_DISABLE_PROGRESS_BARS": "1",
     "TQDM_DISABLE": "1",
     "WANDB_SILENT": "true",
+    "WANDB_ERROR_REPORTING": "false",  # its client reports on itself, offline too
 }
 _CHATTY = (
     "lightning",

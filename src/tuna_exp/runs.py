@@ -32,8 +32,8 @@ if TYPE_CHECKING:
     from tuna_exp.evaluation.contamination import Contamination
     from tuna_exp.lab import Lab
     from tuna_exp.services.account import Account
-    from tuna_exp.tracking.tracker import Tracker
     from tuna_exp.stages.compare import Settings
+    from tuna_exp.tracking.tracker import Tracker
 
 COPIED = ("table.md", "table.tex", "table.csv", "figures.csv", "comparison.json", "report.html")
 # Overrides that say where things go and who pays, which makes no other method.

@@ -3,8 +3,8 @@
 from collections.abc import Iterator
 
 import pytest
-import wandb
 
+import wandb
 from tests.wandb_server.server import Server, running
 
 

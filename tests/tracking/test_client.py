@@ -9,8 +9,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-import wandb
 
+import wandb
 from tests.wandb_server.server import KEY, Server
 from tuna_exp.tracking.client import Client
 from tuna_exp.tracking.curves import Curves

@@ -115,7 +115,7 @@ class Reading:
             ),
             "runCount": lambda **asked: len(runs(**asked)),
             "allViews": views, "sweeps": pages(sweeps), "totalSweeps": len(sweeps()),
-            "sweep": lambda sweepName, **_: self.sweep(self.records.sweeps.get(sweepName)),
+            "sweep": lambda **asked: self.sweep(self.records.sweeps.get(asked["sweepName"])),
             **self._artifacts_of(name),
         }  # fmt: skip
 
@@ -162,7 +162,7 @@ class Reading:
 
         return {
             "artifact": found, "artifactCollectionMembership": member, "artifactType": kind,
-            "artifactTypes": pages(lambda: [_type(name) for name in sorted({a["type"] for a in made})]),
+            "artifactTypes": pages(lambda: map(_type, sorted({a["type"] for a in made}))),
             "artifactCollection": collection,
         }  # fmt: skip
 
@@ -195,7 +195,9 @@ class Reading:
             "defaultArtifactType": kind, "project": self.brief(project), "tags": page([]),
             "aliases": page([]), "artifacts": lambda **_: versions,
             "artifactMemberships": lambda **_: page([]),
-            "artifactMembership": lambda aliasName, **_: self._in(project, f"{name}:{aliasName}"),
+            "artifactMembership": lambda **asked: self._in(
+                project, f"{name}:{asked['aliasName']}"
+            ),
             "latestArtifact": self.artifact(made[0]),
         }  # fmt: skip
 
@@ -213,6 +215,7 @@ class Reading:
             "name": made["collection"], "state": "READY", "project": project,
             "latestArtifact": None,
         }  # fmt: skip
+        maker = self.records.runs.get((made["project"], made["run"]))
         users = [run for artifact, run in self._used() if artifact == made["id"]]
         return {
             "__typename": "Artifact", "id": made["id"], "digest": made["digest"],
@@ -229,7 +232,7 @@ class Reading:
                 "directUrl": f"{base}/storage/manifest/{made['id']}", "id": "f"}},
             "files": lambda **_: page(self._files(made)),
             "usedBy": lambda **_: page(map(self.run, users)),
-            "createdBy": lambda **_: self.run(self.records.runs.get((made["project"], made["run"]))),
+            "createdBy": lambda **_: self.run(maker),
         }  # fmt: skip
 
     def _used(self) -> list[tuple[str, Json]]:
@@ -300,15 +303,16 @@ class Reading:
         if kept is None:
             return None
         runs = [r for r in self.records.runs.values() if r["sweepName"] == kept["name"]]
+        project = {**self.brief(kept["project"]), "entity": self.entity()}
         return {
             **kept, "__typename": "Sweep", "runs": lambda **_: page(map(self.run, runs)),
-            "runCount": len(runs), "project": {**self.brief(kept["project"]), "entity": self.entity()},
+            "runCount": len(runs), "project": project,
             "agents": page([]), "bestLoss": None, "method": kept["told"].get("method"),
             "runCountExpected": len(kept["queue"]), "earlyStopJobRunning": False,
             "priorRuns": page([]),
-            "agent": lambda agentName, **_: {
-                "id": agentName, "name": agentName, "host": "", "state": "RUNNING",
-                "totalRuns": len(runs)},
+            "agent": lambda **asked: {
+                "id": asked["agentName"], "name": asked["agentName"], "host": "",
+                "state": "RUNNING", "totalRuns": len(runs)},
         }  # fmt: skip
 
 

@@ -50,9 +50,7 @@ class Server(ThreadingHTTPServer):
         """Answer a GraphQL request."""
         records = self.records
         try:
-            name, data = execute(
-                asked["query"], asked.get("variables"), self.root, records.unknown
-            )
+            name, data = execute(asked["query"], asked.get("variables"), self.root, records.unknown)
         except Exception as error:  # a test shall see it as the server's, not as a lost connection
             told = "".join(traceback.format_exception(error))
             records.operations.append(f"failed: {told}")
@@ -83,7 +81,7 @@ class Handler(BaseHTTPRequestHandler):
     def route(self) -> str:
         return unquote(urlparse(self.path).path)
 
-    def do_POST(self) -> None:  # noqa: N802
+    def do_POST(self) -> None:
         body, server = self._body(), self.server
         with server.records.lock:
             if self.route == "/graphql":
@@ -93,7 +91,7 @@ class Handler(BaseHTTPRequestHandler):
             server.records.unknown.add(f"POST {self.route}")
         return self._reply({}, 404)
 
-    def do_PUT(self) -> None:  # noqa: N802
+    def do_PUT(self) -> None:
         body = self._body()
         kind, _, rest = self.route.removeprefix("/storage/").partition("/")
         with self.server.records.lock:
@@ -104,7 +102,7 @@ class Handler(BaseHTTPRequestHandler):
                 self.server.records.blobs[rest if kind == "blob" else f"{kind}/{rest}"] = body
         self._reply({})
 
-    def do_GET(self) -> None:  # noqa: N802
+    def do_GET(self) -> None:
         with self.server.records.lock:
             found = self._stored()
         if found is None:

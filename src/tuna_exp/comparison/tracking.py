@@ -10,7 +10,6 @@ import re
 from collections.abc import Mapping, Sequence
 
 import wandb
-
 from tuna_exp.comparison.benchmarks import ALL
 from tuna_exp.comparison.figures import COLUMNS, numbers
 from tuna_exp.comparison.results import Comparison, MethodResult

@@ -73,7 +73,6 @@ def sync(folders: Sequence[Path]) -> tuple[int, int]:
 def check_server() -> None:
     """Raise UserError where there is no login, or the server does not answer."""
     import wandb
-
     from tuna_exp.tracking.client import answers
 
     if not wandb.login(prompt=False, verify=False):

@@ -20,8 +20,9 @@ from tuna_exp.tracking.settings import Mode, Tracking
 from tuna_exp.tracking.tables import ranked_table
 
 if TYPE_CHECKING:
-    import wandb
     from lightning.pytorch.loggers import Logger
+
+    import wandb
 
 _CURRENT: ContextVar["Tracker | None"] = ContextVar("tracker", default=None)
 _NUMBERS = (int, float)
@@ -31,9 +32,7 @@ _MANIFEST_FILE = "manifest.json"
 class Tracker:
     """Tells W&B of the steps of one run, whose folder is `folder` and whose store is `root`."""
 
-    def __init__(
-        self, tracking: Tracking, folder: Path, described: Described, root: Path
-    ) -> None:
+    def __init__(self, tracking: Tracking, folder: Path, described: Described, root: Path) -> None:
         self.client = Client(tracking, folder, described, root, self.log_missing)
         self.store = Store(root)
         self.steps: dict[str, Step] = {}
