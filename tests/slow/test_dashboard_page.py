@@ -214,7 +214,7 @@ def test_a_served_page_follows_a_run(browser: Any, runs: Path) -> None:
         visit.page.wait_for_selector("tr[data-run='going']:has-text('train Tuna-c')")
         shutil.rmtree(going)
         visit.page.wait_for_selector("h1:has-text('6 runs')")
-        assert visit.complaints == []
+        assert visit.complaints == [], visit.complaints
     finally:
         shutil.rmtree(going, ignore_errors=True)
         server.shutdown()

@@ -31,6 +31,7 @@ const lines = (rows, faint, list, title) => {
   ];
   if (list.length > MANY_GROUPS) layer.pop();
   if (!faint.length) layer.splice(1, 1);
+  if (!rows.some((row) => row.n > 1)) layer.shift();  // no band of nothing: Vega would complain
   return base(190, { data: { values: rows }, layer });
 };
 

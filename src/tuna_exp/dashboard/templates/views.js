@@ -123,8 +123,8 @@ const curvesView = {
         if (drawn.length) rows.push(...pooledCurves(drawn, chosen.band, list.length > MANY_GROUPS ? COARSE_GRID : GRID).map((row) => ({ g: group.name, ...row })));
         if (weight && list.length * raw.length <= 12) raw.forEach((curve, r) => faint.push(...curve.map(([x, y]) => ({ g: group.name, r: `${group.name} ${r}`, x, y }))));
       }
-      return plot(TITLES[metric] ?? metric, "", lines(rows, faint, list, AXES[axis]));
-    });
+      return rows.length ? plot(TITLES[metric] ?? metric, "", lines(rows, faint, list, AXES[axis])) : null;
+    }).filter(Boolean);
     const trained = (group) => group.members.some((one) => one.train in board.curves);
     const band = { range: "from the least to the greatest seed", error: "one standard error over seeds", t: "the 95 % interval over seeds (Student's t)" }[chosen.band];
     return [legend(trained), note(`Lines are means over the runs of a group, bands ${band}. A model's curve is that of its last training.`), mixing(list), make("div", { class: "charts" }, charts)];
