@@ -29,7 +29,15 @@ from tuna_exp.composing import COMPOSITION_ERRORS, SETTINGS
 from tuna_exp.config_errors import check_arguments, explained
 from tuna_exp.errors import Terminated, UserError
 from tuna_exp.experiment import run_experiment
-from tuna_exp.sweeps.job import Command, Task, place_in_sweep, place_of_process, run_job, typed
+from tuna_exp.sweeps.job import (
+    Command,
+    Task,
+    keep_failure,
+    place_in_sweep,
+    place_of_process,
+    run_job,
+    typed,
+)
 from tuna_exp.sweeps.outcomes import FAILURE_FILE
 from tuna_exp.sweeps.plugins import broken_plugin, check_plugins
 from tuna_exp.sweeps.ranks import is_first_rank, shared_run_dir
@@ -205,4 +213,6 @@ class Job:
             with suppress(OSError):  # the folder of a run that never began, and that of its day
                 output.rmdir()
                 output.parent.rmdir()
+            with suppress(OSError):  # the disk itself may have failed
+                keep_failure(command, output, typed(settings.overrides.task), error)
             self.tell(error)

@@ -17,11 +17,15 @@ Run = Callable[[Sequence[str]], int]
 TASKS = ("run", "look before you run", "data and rankings", "results", "money")
 COMPARE = (
     "usage: tuna-exp compare runs=FOLDER[,FOLDER...] [baseline=METHOD] [out=FOLDER]\n"
-    "       [artifacts=FOLDER[,FOLDER...]]\n\n"
+    "       [artifacts=FOLDER[,FOLDER...]]\n"
+    "       tuna-exp compare wandb=ENTITY/PROJECT [baseline=METHOD] [out=FOLDER]\n\n"
     "Compare the methods of finished runs; those that differ by their seed alone are one method.\n"
     "out=FOLDER gets the table as Markdown, LaTeX and CSV, the figures, and the HTML report.\n"
     "artifacts=FOLDER is where artifacts are now, if not where the runs had them.\n"
+    "wandb=ENTITY/PROJECT reads answers back from W&B; where it holds a part of them, it lists\n"
+    "what each run's own comparison found and says what that cannot tell.\n"
 )
+_OF_WANDB = ("wandb", "baseline", "out")
 
 
 @dataclass(frozen=True)
@@ -55,24 +59,29 @@ def compare(arguments: Sequence[str]) -> int:
     if {"-h", "--help"} & set(arguments):
         sys.stdout.write(COMPARE)
         return 0
-    if any(argument.startswith("wandb=") for argument in arguments):
-        raise UserError(
-            "compare cannot read W&B: what is logged there is the first seed's first 200 answers, "
-            "too few for a paired difference. Cure: runs=FOLDER, the folders of the same runs."
-        )
     given = dict(argument.partition("=")[::2] for argument in arguments)
-    known = ("runs", "baseline", "out", "artifacts")
+    sources = [key for key in ("runs", "wandb") if key in given]
+    known = ("runs", "baseline", "out", "artifacts") if sources != ["wandb"] else _OF_WANDB
     wrong = [a for a in arguments if a.partition("=")[0] not in known]
-    if wrong or not all(given.values()) or "runs" not in given or len(given) < len(arguments):
+    if wrong or not all(given.values()) or len(sources) != 1 or len(given) < len(arguments):
         raise UserError(
             f"compare was given '{' '.join(arguments)}'; it takes runs=FOLDER or "
-            "runs=FOLDER,FOLDER, baseline=METHOD, out=FOLDER and artifacts=FOLDER, each once. "
-            "Cure: give the folder that a run or a sweep wrote, runs/DATE/TIME."
+            "runs=FOLDER,FOLDER, baseline=METHOD, out=FOLDER and artifacts=FOLDER, each once; or "
+            "wandb=ENTITY/PROJECT, baseline= and out=. Cure: give the folder that a run or a sweep "
+            "wrote, runs/DATE/TIME."
         )
+    out = Path(given["out"]) if "out" in given else None
+    if "wandb" in given:
+        from tuna_exp.dashboard.online import parsed
+
+        parsed(given["wandb"])  # a wrong one is told before anything heavy is imported
+        from tuna_exp.comparison.from_wandb import compare_project
+
+        compare_project(given["wandb"], given.get("baseline"), out)
+        return 0
     from tuna_exp.runs import compare_runs
 
     folders = [Path(folder) for folder in given["runs"].split(",")]
-    out = Path(given["out"]) if "out" in given else None
     roots = [Path(root) for root in given["artifacts"].split(",")] if "artifacts" in given else []
     compare_runs(folders, given.get("baseline"), out, roots)
     return 0
@@ -185,8 +194,9 @@ COMMANDS = {
             ("compare runs=runs", "all runs below a folder"),
             ("compare runs=runs/DATE/TIME,runs/DATE/OTHER", "those of two sweeps"),
             ("compare runs=runs out=paper", "as Markdown, LaTeX, CSV and HTML too"),
+            ("compare wandb=us/tuna", "those of a W&B project"),
         ),
-        words=("runs=", "baseline=", "out="),
+        words=("runs=", "wandb=", "baseline=", "out="),
     ),
     "config": Command(
         config, "look before you run", "[KEY ...] [KEY=VALUE ...]",
@@ -204,8 +214,9 @@ COMMANDS = {
         (
             ("dashboard runs=runs out=runs.html", "one page that needs no network"),
             ("dashboard runs=runs --serve", "live while a sweep runs, on this machine alone"),
+            ("dashboard wandb=us/tuna", "a workspace and a report in W&B"),
         ),
-        words=("runs=", "out="), flags=("--serve", "--port"),
+        words=("runs=", "wandb=", "out=", "group="), flags=("--serve", "--port"),
     ),
     "doctor": Command(
         doctor, "data and rankings", "PATH", "what is wrong with a ranked dataset",

@@ -8,7 +8,11 @@ from tuna_exp.errors import UserError
 
 @pytest.mark.parametrize(
     "arguments, told",
-    [(["runs=nowhere"], "nowhere"), (["run=x"], "runs="), (["wandb=me/it"], "not there yet")],
+    [
+        (["runs=nowhere"], "nowhere"),
+        (["run=x"], "runs="),
+        (["wandb=me/it", "out=x"], "out= has no effect"),
+    ],
 )
 def test_what_cannot_be_shown_is_told(arguments: list[str], told: str) -> None:
     with pytest.raises(UserError, match=told):

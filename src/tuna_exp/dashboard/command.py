@@ -1,4 +1,4 @@
-"""`tuna-exp dashboard`: a page over run folders, written or served. Left out: W&B workspaces.
+"""`tuna-exp dashboard`: a page over run folders, written or served; or a W&B workspace and report.
 
 Arguments are KEY=VALUE as everywhere in this project, with flags for what a server needs.
 """
@@ -16,11 +16,14 @@ _KEYS = ("runs", "out", "wandb", "group")
 _PORT = 8765
 USAGE = """usage: tuna-exp dashboard runs=FOLDER[,FOLDER...] [out=FILE.html]
        tuna-exp dashboard runs=FOLDER[,FOLDER...] --serve [--port N]
+       tuna-exp dashboard wandb=ENTITY/PROJECT [group=SETTING[,SETTING...]]
 
 Look at runs: their states, curves, differences with intervals, settings, answers, rankings, cost.
 
   runs=   write one page that needs neither network nor server (out=, default dashboard.html in the
           first folder); with --serve show it on this machine only, live while runs write
+  wandb=  make a workspace and a report of that W&B project, or update those made before;
+          group= is what runs are grouped by there, default method,seed
 """
 
 
@@ -37,15 +40,20 @@ def main(argv: Sequence[str]) -> int:
     given = _given(arguments.pairs)
     if "wandb" in given:
         _refuse_beside(given, arguments, "wandb", ("runs", "out"))
-        raise UserError(
-            f"wandb={given['wandb']}: building a W&B workspace is not there yet. Cure: "
-            "runs=FOLDER, the local page over the folders that the runs wrote."
-        )
+        return _online(given["wandb"], given.get("group"))
     _refuse_beside(given, arguments, "runs", ("group",))
     board = Board([Path(folder) for folder in given["runs"].split(",")])
     if arguments.serve:
         return _serve(board, _PORT if arguments.port is None else arguments.port)
     return _write(board, Path(given.get("out", board.folders[0] / PAGE)))
+
+
+def _online(project: str, group: str | None) -> int:
+    from tuna_exp.dashboard.online import GROUP_BY, save
+
+    workspace, report = save(project, group.split(",") if group else GROUP_BY)
+    sys.stdout.write(f"workspace: {workspace}\nreport: {report}\n")
+    return 0
 
 
 def _given(pairs: Sequence[str]) -> dict[str, str]:

@@ -76,6 +76,8 @@ def read_run(place: Path, name: str) -> RunFolder:
     """Return what a run's folder says; `name` tells it from the others."""
     record, failure = _json(place / RUN_FILE), _json(place / FAILURE_FILE)
     job, planned = _json(place / JOB_FILE), _record(place / STEPS_FILE, Planned)
+    if planned and _made(place / FAILURE_FILE) < planned.began:
+        failure = {}  # of an earlier attempt
     settings = _settings(place / CONFIG_FILE)
     overrides = _overrides(place, record, job or failure)
     artifacts = record.get("artifacts") or (planned.artifacts if planned else "")

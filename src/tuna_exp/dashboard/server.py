@@ -114,7 +114,6 @@ class _Answers(BaseHTTPRequestHandler):
 
     feed: Feed
     server_version = "tuna-exp"
-    protocol_version = "HTTP/1.1"
 
     def do_GET(self) -> None:
         """Answer; a reading that fails is told as a 503, and the page tries again."""

@@ -156,7 +156,7 @@ class Shelf:
         }
         return {
             "label": node.label,
-            "ranker": str(node.manifest["settings"].get("ranker", {}).get("ranker", "published")),
+            "ranker": _ranker(node.manifest),
             "sets": facts.get("sets", len(sets)),
             "ordered": facts.get("ordered_sets"),
             "refused": sum(facts.get("refusals", {}).values()),
@@ -180,6 +180,11 @@ def cost(node: Node) -> dict[str, Any]:
         "tokens": sum(int(facts.get(kind, 0)) for kind in kinds),
         "usd": float(facts.get("usd", 0.0)),
     }
+
+
+def _ranker(manifest: Mapping[str, Any]) -> str:
+    name = manifest["settings"].get("ranker", {}).get("ranker", "published")
+    return str(name).removesuffix("Ranker").lower()
 
 
 def _set(example: RankedExample) -> dict[str, Any]:

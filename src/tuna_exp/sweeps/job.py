@@ -33,6 +33,7 @@ from tuna_exp.sweeps.outcomes import (
     command_line,
     keep,
     outcome_of,
+    read,
 )
 from tuna_exp.sweeps.ranks import is_first_rank
 
@@ -192,6 +193,29 @@ def run_job(command: Command, place: Place, config: DictConfig) -> None:
             keep(place.output, FAILURE_FILE, failure)
         finally:
             _HERE.reset(here)
+
+
+def keep_failure(
+    command: Command, output: Path, overrides: Sequence[str], error: Exception
+) -> None:
+    """Write down why a run that was started alone failed; in a sweep's folder it stays that job.
+
+    Nothing is written for a run that never began, nor by any rank but the first.
+    """
+    if not output.exists() or int(os.environ.get("LOCAL_RANK", "0")) > 0:
+        return
+    job = read(output / JOB_FILE, Job)
+    place = Place(0, output, output, tuple(overrides), tuple(overrides))
+    message, status = command.explain(error, overrides)
+    failure = Failure(
+        sweep=job.sweep if job else 0,
+        number=job.number if job else 0,
+        overrides=job.overrides if job else place.own,
+        message=message,
+        status=status,
+        line=job.line if job else again(command, place),
+    )
+    keep(output, FAILURE_FILE, failure)
 
 
 def again(command: Command, place: Place) -> str:

@@ -1,8 +1,9 @@
 // Vega-Lite specifications. Only fixed names are fields; what runs wrote travels as values.
 
 const css = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
+const narrow = () => innerWidth < 640;
 const theme = () => {
-  const words = { labelColor: css("--text"), titleColor: css("--quiet"), labelFontSize: 12, titleFontSize: 12, titleFontWeight: 400, labelLimit: 190 };
+  const words = { labelColor: css("--text"), titleColor: css("--quiet"), labelFontSize: narrow() ? 11 : 12, titleFontSize: 12, titleFontWeight: 400, labelLimit: narrow() ? 165 : 215 };
   const line = css("--line");
   return {
     background: null, font: "system-ui, sans-serif", view: { stroke: null },
@@ -13,9 +14,14 @@ const theme = () => {
 const coloured = (list, field = "g") => ({ field, type: "nominal", legend: null, scale: { domain: list.map((one) => one.name), range: list.map((one) => one.colour) } });
 const base = (height, rest) => ({ $schema: "https://vega.github.io/schema/vega-lite/v6.json", width: "container", height, autosize: { type: "fit", contains: "padding" }, ...rest });
 
+// Invisible points carry what a line says where it is pointed at: with very many they only cost time.
+const MANY_GROUPS = 20;
 const lines = (rows, faint, list, title) => {
   const y = { field: "y", type: "quantitative", title: null, scale: { zero: false } };
-  const x = { field: "x", type: "quantitative", title, axis: { tickCount: 5, tickMinStep: 1, format: "~s", grid: false }, scale: { nice: false } };
+  const xs = rows.map((row) => row.x), least = Math.min(...xs), most = Math.max(...xs);
+  // Few steps: one tick for each, as there is no half a step.
+  const ticks = most - least <= 6 ? { values: Array.from({ length: Math.floor(most) - Math.ceil(least) + 1 }, (_, i) => Math.ceil(least) + i) } : { tickCount: 5 };
+  const x = { field: "x", type: "quantitative", title, axis: { ...ticks, format: "~s", grid: false }, scale: { nice: false } };
   const tooltip = [{ field: "g", title: "group" }, { field: "x", title, format: ",.6~g" }, { field: "y", title: "value", format: ".4g" }, { field: "low", format: ".4g" }, { field: "high", format: ".4g" }, { field: "n", title: "runs" }];
   const layer = [
     { mark: { type: "area", opacity: 0.18 }, transform: [{ filter: "datum.n > 1" }], encoding: { x, y: { ...y, field: "low" }, y2: { field: "high" }, color: coloured(list) } },
@@ -23,7 +29,9 @@ const lines = (rows, faint, list, title) => {
     { mark: { type: "line", strokeWidth: 1.8 }, encoding: { x, y, color: coloured(list) } },
     { mark: { type: "point", filled: true, size: 60, opacity: 0.001 }, encoding: { x, y, color: coloured(list), tooltip } },
   ];
+  if (list.length > MANY_GROUPS) layer.pop();
   if (!faint.length) layer.splice(1, 1);
+  if (!rows.some((row) => row.n > 1)) layer.shift();  // no band of nothing: Vega would complain
   return base(190, { data: { values: rows }, layer });
 };
 
@@ -81,7 +89,7 @@ const stacked = (rows, order, title) => {
     data: { values: rows }, mark: { type: "bar", size: 15 },
     encoding: {
       y: { field: "g", type: "nominal", sort: order, title: null }, x: { field: "value", type: "quantitative", title, axis: { tickCount: 5 } },
-      color: { field: "stage", type: "nominal", scale: { domain: stages, range: stages.map((stage) => STAGE_COLOURS[stage] ?? "#858b94") }, legend: { title: null, orient: "top", columns: 4 } },
+      color: { field: "stage", type: "nominal", scale: { domain: stages, range: stages.map((stage) => STAGE_COLOURS[stage] ?? "#858b94") }, legend: { title: null, orient: "top", columns: narrow() ? 2 : 4 } },
       tooltip: [{ field: "g", title: "group" }, { field: "stage" }, { field: "value", title, format: ",.4~g" }],
     },
   });
@@ -106,6 +114,9 @@ const plot = (title, caption, spec) => {
   one.seen = new IntersectionObserver(async (entries) => {
     if (!entries.some((entry) => entry.isIntersecting)) return;
     one.seen.disconnect();
+    // Between two charts the page answers its reader.
+    await new Promise((resolve) => { setTimeout(resolve); });
+    if (!place.isConnected) return;
     const many = JSON.stringify(spec).length > 400000;
     const made = await vegaEmbed(place, spec, { actions: false, ast: true, renderer: many ? "canvas" : "svg", config: theme() });
     one.view = made.view;

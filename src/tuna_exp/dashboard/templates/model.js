@@ -19,17 +19,23 @@ const toggled = (name, value) => {
   chosen[name] = [...set].join("\u001f");
 };
 
-const last = (path) => path.split(".").pop();
+// The last word of a setting's name; all of it where two that differ end alike.
+const last = (path) => {
+  const word = path.split(".").pop();
+  return dims.some((other) => other !== path && other.split(".").pop() === word) ? path : word;
+};
 const shown = (value) => value === null || value === undefined ? "–" : String(value);
 const IGNORED = /(^|\.)(_target_|_partial_|_convert_)$|^method\.|^(artifacts|runs|seed)$|^account\.|^budget\./;
 
 let dims = [], override = new Map();
+const names = new Map();  // of rankings
 const index = () => {
+  names.clear();
   override = new Map(board.runs.map((run) => [run.id, new Map(run.overrides.map((o) => [o.split("=")[0].replace(/^\++/, ""), o.split("=").slice(1).join("=")]))]));
   const keys = new Set();
   for (const given of override.values()) for (const key of given.keys()) keys.add(key);
   const differs = (key) => new Set(board.runs.map((run) => settingOf(run, key))).size > 1;
-  dims = [...keys].filter((key) => !["method", "seed", "artifacts"].includes(key) && !key.startsWith("hydra") && differs(key)).sort();
+  dims = [...keys].filter((key) => !["method", "seed", "artifacts", "runs"].includes(key) && !key.startsWith("hydra") && differs(key)).sort();
 };
 // What a run has for a key: what was asked, else what its config says.
 const settingOf = (run, key) => {
@@ -81,9 +87,10 @@ const results = (runs = visible()) => {
   }
   return found;
 };
-const groups = (runs = visible()) => {
-  const list = results(runs), by = chosenDims(), differing = new Map();
-  for (const key of by) {
+// With `apart` a group that mixes settings is told apart by them, so that what is left are seeds.
+const groups = (apart = false, by = chosenDims()) => {
+  const list = results(), further = dims.filter((key) => !by.includes(key)), differing = new Map();
+  for (const key of [...by, ...further]) {
     if (key === "method") continue;
     const seen = new Map();
     for (const one of list) {
@@ -93,29 +100,33 @@ const groups = (runs = visible()) => {
     }
     differing.set(key, seen);
   }
+  const part = (one, key) => key !== "method" && differing.get(key).get(`${one.method}\u001f${one.id}`).size > 1 ? null : valueOf(one, key);
+  const words = (one, keys, asked = () => true) => keys.map((key) => {
+    const value = part(one, key);
+    if (!asked(key) || value === null || (value === "default" && key !== "method")) return "";
+    return key === "method" ? value : key === "seed" ? (value === "" ? "" : `seed ${value}`) : `${last(key)}=${value}`;
+  }).filter(Boolean);
+  const asked = new Map(list.map((one) => [one, words(one, by).join(" · ") || "all"])), mixed = new Map();
+  for (const [one, name] of asked) {
+    if (!mixed.has(name)) mixed.set(name, new Map(further.map((key) => [key, new Set()])));
+    for (const key of further) mixed.get(name).get(key).add(part(one, key));
+  }
+  const mixes = (name) => further.filter((key) => [...mixed.get(name).get(key)].filter((value) => value !== null).length > 1);
   const made = new Map();
-  for (const one of list) {
-    const told = [];
-    for (const key of by) {
-      const any = key !== "method" && differing.get(key).get(`${one.method}\u001f${one.id}`).size > 1;
-      if (any) continue;
-      const value = valueOf(one, key);
-      if (value === "default" && key !== "method") continue;
-      told.push(key === "method" ? value : key === "seed" ? `seed ${value}` : `${last(key)}=${value}`);
-    }
-    const name = told.join(" · ") || "all";
-    if (!made.has(name)) made.set(name, { name, members: new Map() });
+  for (const [one, whole] of asked) {
+    const name = apart ? [whole, ...words(one, mixes(whole), (key) => override.get(one.run.id).has(key))].join(" · ") : whole;
+    if (!made.has(name)) made.set(name, { name, mixes: apart ? [] : mixes(whole), members: new Map() });
     const members = made.get(name).members;
     if (!members.has(one.id)) members.set(one.id, one);
   }
   const order = ["base", "sft", "tuna_p", "tuna_c", "tuna"];
   const place = (group) => { const at = order.indexOf(group.name.split(" · ")[0]); return at < 0 ? order.length : at; };
-  const sorted = [...made.values()].map((group) => ({ name: group.name, members: [...group.members.values()] }));
+  const sorted = [...made.values()].map((group) => ({ ...group, members: [...group.members.values()] }));
   sorted.sort((a, b) => place(a) - place(b) || a.name.localeCompare(b.name, "en", { numeric: true }));
   for (const group of sorted) group.colour = colourOf(group.name);
   return sorted;
 };
-const shownGroups = () => { const hidden = listed("hidden"); return groups().filter((group) => !hidden.has(group.name)); };
+const shownGroups = (apart = false) => { const hidden = listed("hidden"); return groups(apart).filter((group) => !hidden.has(group.name)); };
 const colours = new Map();
 const colourOf = (name) => {
   if (!colours.has(name)) colours.set(name, KNOWN[name] ?? OTHERS[[...colours.keys()].filter((other) => !KNOWN[other]).length % OTHERS.length]);
@@ -164,7 +175,7 @@ const ownScore = (run) => {
 const spent = (keys, what) => keys.reduce((sum, key) => sum + (board.stages[key]?.[what] ?? 0), 0);
 
 // --- words
-const percent = (value, digits = 1) => value === null || value === undefined ? "–" : (100 * value).toFixed(digits);
+const percent = (value, digits = 1) => value === null || value === undefined ? "–" : (100 * value).toFixed(digits).replace(/^-(0(\.0+)?)$/, "$1");
 const points = (value) => `${value >= 0 ? "+" : "−"}${Math.abs(100 * value).toFixed(1)}`;
 const span = (one, write = percent) => one === null ? "–" : one.low === null ? `${write(one.value)}` : `${write(one.value)} [${write(one.low)}, ${write(one.high)}]`;
 const duration = (seconds) => {

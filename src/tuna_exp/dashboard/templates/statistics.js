@@ -110,13 +110,13 @@ const valueAt = (curve, x) => {
   return x1 === x0 ? y0 : y0 + ((x - x0) / (x1 - x0)) * (y1 - y0);
 };
 
-const GRID = 240;
+const GRID = 240, COARSE_GRID = 80;
 // Several curves as one: rows of {x, y, low, high, n}. `band` is range, error or t.
-const pooledCurves = (curves, band) => {
+const pooledCurves = (curves, band, points = GRID) => {
   let grid = [...new Set(curves.flatMap((curve) => curve.map(([x]) => x)))].sort((a, b) => a - b);
-  if (grid.length > GRID) {
+  if (grid.length > points) {
     const [first, last] = [grid[0], grid[grid.length - 1]];
-    grid = Array.from({ length: GRID }, (_, i) => first + ((last - first) * i) / (GRID - 1));
+    grid = Array.from({ length: points }, (_, i) => first + ((last - first) * i) / (points - 1));
   }
   return grid.map((x) => {
     const values = curves.map((curve) => valueAt(curve, x)).filter((value) => value !== null);

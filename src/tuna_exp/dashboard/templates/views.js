@@ -8,14 +8,15 @@ const note = (text) => make("p", { class: "caption" }, text);
 const panel = (...content) => make("section", { class: "panel" }, content);
 const text = (value) => value.trim() ? make("pre", {}, value) : make("pre", { class: "quiet" }, value ? `(${value.length} characters of white space)` : "(empty)");
 
-const picker = (label, name, list, attributes = {}) => {
-  const select = make("select", { "data-key": name, ...attributes }, list().map(([value, words]) => make("option", { value }, words)));
+// `first` gives the place in the list of what is shown before the reader has chosen.
+const picker = (label, name, list, first = () => 0) => {
+  const select = make("select", { "data-key": name }, list().map(([value, words]) => make("option", { value }, words)));
   select.addEventListener("change", () => choose({ [name]: select.value }));
   select.update = () => {
     const now = list(), same = now.length === select.options.length && now.every(([value, words], i) => select.options[i].value === value && select.options[i].textContent === words);
     if (!same) select.replaceChildren(...now.map(([value, words]) => make("option", { value }, words)));
     select.value = chosen[name];
-    if (select.selectedIndex < 0 && now.length) select.selectedIndex = 0;
+    if (select.selectedIndex < 0 && now.length) select.selectedIndex = Math.min(first(now), now.length - 1);
   };
   select.update();
   return make("label", { class: "field" }, make("span", {}, label), select);
@@ -26,9 +27,9 @@ const check = (label, name) => {
   box.addEventListener("change", () => choose({ [name]: box.checked ? "yes" : "" }));
   return make("label", { class: "field inline" }, box, make("span", {}, label));
 };
-const legend = (fits = () => true) => {
+const legend = (fits = () => true, apart = false) => {
   const hidden = listed("hidden");
-  return make("div", { class: "chips", role: "group", "aria-label": "groups" }, groups().filter(fits).map((group) => {
+  return make("div", { class: "chips", role: "group", "aria-label": "groups" }, groups(apart).filter(fits).map((group) => {
     const off = hidden.has(group.name), dot = make("i", { class: "dot" });
     dot.style.background = group.colour;
     const chip = make("button", { type: "button", class: "chip", "aria-pressed": String(!off), "data-key": `group ${group.name}` }, dot, group.name);
@@ -41,7 +42,7 @@ const legend = (fits = () => true) => {
 const progress = (run) => {
   if (!run.total || run.state === "finished") return run.stages.length ? plural(run.stages.length, "step") : run.step;
   const bar = make("progress", { max: run.total, value: run.done, "aria-label": "steps done" });
-  return [bar, ` ${run.done} of ${run.total}${run.step ? `: ${run.step}` : ""}`];
+  return make("span", {}, bar, ` ${run.done} of ${run.total}${run.step ? `: ${run.step}` : ""}`);
 };
 const runRow = (run, columns) => {
   const name = make("td", { class: "free", "data-label": "run" }, make("strong", {}, nameOf(run)), make("div", { class: "quiet small" }, run.id),
@@ -79,7 +80,7 @@ const runsView = {
 };
 
 // --- curves
-const AXES = { step: "optimiser step", "trainer/examples": "examples", "trainer/tokens": "tokens" };
+const AXES = { step: "optimiser step", examples: "examples trained on", tokens: "tokens trained on" };
 const TITLES = {
   loss: "Loss", ranking_loss: "Ranking loss", mle_loss: "Likelihood loss (nats per token)", pair_accuracy: "Pairs in the right order (share)", kendall_tau: "Kendall's tau of the model's order",
   margin: "Margin of best over worst (nats)", logp_best: "Log-likelihood of the best response (nats per token)", length_best: "Length of the best response (tokens)",
@@ -90,6 +91,10 @@ const curveOf = (columns, metric, axis) => {
   if (!xs || !ys) return found;
   for (let i = 0; i < xs.length; i++) if (xs[i] !== null && ys[i] !== null) found.push([xs[i], ys[i]]);
   return found;
+};
+const mixing = (list) => {
+  const told = list.filter((group) => group.mixes.length).map((group) => `${group.name} by ${group.mixes.map(last).join(", ")}`);
+  return told.length ? note(`These groups hold runs that differ by more than their seed: ${told.join("; ")}. "and by" tells them apart.`) : null;
 };
 const curvesView = {
   controls: () => {
@@ -115,14 +120,14 @@ const curvesView = {
       for (const group of list) {
         const raw = group.curves.map((columns) => curveOf(columns, metric, axis)).filter((curve) => curve.length);
         const drawn = weight ? raw.map((curve) => { const ys = smoothed(curve.map(([, y]) => y), weight); return curve.map(([x], i) => [x, ys[i]]); }) : raw;
-        if (drawn.length) rows.push(...pooledCurves(drawn, chosen.band).map((row) => ({ g: group.name, ...row })));
+        if (drawn.length) rows.push(...pooledCurves(drawn, chosen.band, list.length > MANY_GROUPS ? COARSE_GRID : GRID).map((row) => ({ g: group.name, ...row })));
         if (weight && list.length * raw.length <= 12) raw.forEach((curve, r) => faint.push(...curve.map(([x, y]) => ({ g: group.name, r: `${group.name} ${r}`, x, y }))));
       }
-      return plot(TITLES[metric] ?? metric, "", lines(rows, faint, list, AXES[axis]));
-    });
+      return rows.length ? plot(TITLES[metric] ?? metric, "", lines(rows, faint, list, AXES[axis])) : null;
+    }).filter(Boolean);
     const trained = (group) => group.members.some((one) => one.train in board.curves);
     const band = { range: "from the least to the greatest seed", error: "one standard error over seeds", t: "the 95 % interval over seeds (Student's t)" }[chosen.band];
-    return [legend(trained), note(`Lines are means over the runs of a group, bands ${band}. A model's curve is that of its last training.`), make("div", { class: "charts" }, charts)];
+    return [legend(trained), note(`Lines are means over the runs of a group, bands ${band}. A model's curve is that of its last training.`), mixing(list), make("div", { class: "charts" }, charts)];
   },
 };
 
@@ -131,11 +136,11 @@ const inPercent = (one) => ({ value: 100 * one.value, low: 100 * (one.low ?? one
 const ablationView = {
   controls: () => [
     picker("benchmark", "benchmark", () => benchmarks().map((name) => [name, name])),
-    picker("baseline", "baseline", () => { const list = shownGroups().filter((group) => scored(group).length), first = list.length ? baseline(list).name : ""; return [["", `as usual (${first || "none"})`], ...list.map((group) => [group.name, group.name])]; }),
+    picker("baseline", "baseline", () => { const list = shownGroups(true).filter((group) => scored(group).length), first = list.length ? baseline(list).name : ""; return [["", `as usual (${first || "none"})`], ...list.map((group) => [group.name, group.name])]; }),
   ],
   body: () => {
-    const list = shownGroups().filter((group) => scored(group).length);
-    if (!list.length) return [legend(), empty("No model has been evaluated yet.")];
+    const list = shownGroups(true).filter((group) => scored(group).length);
+    if (!list.length) return [legend(() => true, true), empty("No model has been evaluated yet.")];
     const against = baseline(list), rows = list.map((group) => ({ group, score: score(group), less: difference(group, against) }));
     const told = rows.filter((row) => row.less);
     const charts = [
@@ -149,9 +154,9 @@ const ablationView = {
       cell("tokens per response", number(mean(scored(group).map((member) => answersOf(member).tokens)))),
       cell("time", duration(mean(scored(group).map((member) => spent(member.made, "seconds"))))), cell("dollars", dollars(mean(scored(group).map((member) => spent(member.made, "usd")))))));
     const left = rows.reduce((sum, row) => sum + row.score.left, 0);
-    return [legend(), make("div", { class: "charts" }, charts),
+    return [legend((group) => scored(group).length, true), make("div", { class: "charts" }, charts),
       table(["group", "runs", "items", "score % [95 %]", `points against ${against.name} [95 %]`, "tokens per response", "time", "dollars"], lines, { class: "cards" }),
-      note("Intervals are bootstraps over seeds, kinds of task and items. They are not corrected for the number of comparisons; `tuna-exp compare` makes the tests that a verdict needs."),
+      note("Intervals are bootstraps over seeds, kinds of task and items. Runs of a group differ by their seed alone; where all items score the same there is no interval. They are not corrected for the number of comparisons; `tuna-exp compare` makes the tests that a verdict needs."),
       left ? note(`${plural(left, "run")} answered other items than the rest of the group and stands aside.`) : null];
   },
 };
@@ -164,9 +169,11 @@ const settingsView = {
     if (!entries.length) return [empty("No model has been evaluated yet.")];
     const varied = [...new Set([...dims, ...leaves()])].filter((key) => new Set(entries.map(({ one }) => settingOf(one.run, key))).size > 1);
     const axis = (name, of) => ({ name, values: entries.map(({ one, score: value }) => of(one, value)) });
-    const candidates = [axis("method", (one) => one.method), axis("seed", (one) => one.run.seed), ...varied.map((key) => axis(last(key), (one) => settingOf(one.run, key)))].filter(({ values }) => new Set(values).size > 1);
-    const unlike = candidates.filter((one, i) => candidates.findIndex((other) => other.name === one.name || other.values.every((value, k) => value === one.values[k])) === i);
-    const room = Math.max(2, Math.floor(document.getElementById("body").clientWidth / 115) - 1);
+    const candidates = [axis("method", (one) => one.method), ...varied.map((key) => axis(last(key), (one) => settingOf(one.run, key))), axis("seed", (one) => one.run.seed)].filter(({ values }) => new Set(values).size > 1);
+    // What always changes together with another setting says nothing more.
+    const pattern = (values) => values.map((value) => values.indexOf(value)).join();
+    const unlike = candidates.filter((one, i) => candidates.findIndex((other) => other.name === one.name || pattern(other.values) === pattern(one.values)) === i);
+    const room = Math.max(2, Math.floor(document.getElementById("body").clientWidth / 105) - 1);
     const axes = [...unlike.slice(0, room), axis("score %", (_, value) => (100 * value).toFixed(2))];
     const left = unlike.length - (axes.length - 1);
     return [plot("Settings and score", `One line per model that a run was for: ${entries.length}. Point at a line to see it alone.`, parallel(axes, entries)),
@@ -177,7 +184,7 @@ const settingsView = {
 // --- two configs
 const runsListed = () => board.runs.map((run) => [run.id, `${nameOf(run)} (${run.id})`]);
 const diffView = {
-  controls: () => [picker("run", "one", runsListed), picker("and run", "other", runsListed), check("all settings", "all")],
+  controls: () => [picker("run", "one", runsListed), picker("and run", "other", runsListed, () => 1), check("all settings", "all")],
   body: () => {
     if (board.runs.length < 2) return [empty("There are not two runs to compare.")];
     const find = (id, otherwise) => board.runs.find((run) => run.id === id) ?? otherwise;
@@ -197,7 +204,7 @@ const diffView = {
 // --- samples
 const models = () => {
   const seen = new Map();
-  for (const one of results()) if (answersOf(one) && !seen.has(one.id)) seen.set(one.id, [one.id, `${one.method} · ${nameOf(one.run)}`, one]);
+  for (const group of groups(true, ["method", "seed"])) for (const one of group.members) if (answersOf(one) && !seen.has(one.id)) seen.set(one.id, [one.id, group.name, one]);
   return [...seen.values()];
 };
 const pick = (list, name, otherwise) => list.find(([id]) => id === chosen[name]) ?? list[otherwise] ?? list[0];
@@ -219,12 +226,24 @@ const answerBox = (model, id) => {
   return make("div", { class: "answer" }, make("h4", {}, model[1]), make("p", { class: "small" }, make("span", { class: passed ? "right" : "wrong" }, passed ? "✓ passed" : "✗ not passed"), ` · score ${number(value)} · ${plural(tokens, "token")}`), text(words));
 };
 const responses = (set) => set.responses.map((one) => make("tr", {}, cell("rank", String(one.rank + 1)), cell("response", text(one.text), { class: "free" }), cell("score", number(one.score)), cell("likelihood (nats per token)", number(one.likelihood))));
-const rankingsListed = () => [...new Set(visible().flatMap((run) => run.rankings))].filter((key) => key in board.rankings).map((key) => [key, `${rankingName(key)} (${key.slice(0, 8)})`]);
-const rankingName = (key) => board.rankings[key].label.replace(/^(rank|measure) /, "");
+const rankingsListed = () => [...new Set(visible().flatMap((run) => run.rankings))].filter((key) => key in board.rankings).map((key) => [key, rankingName(key)]);
+const ranked = (key) => board.rankings[key].label.replace(/^(rank|measure) /, "");
+// Rankings of one name are told apart by the seed that all their runs have, else by their digest.
+const rankingName = (key) => {
+  if (!names.has(key)) names.set(key, namedRanking(key));
+  return names.get(key);
+};
+const namedRanking = (key) => {
+  const alike = Object.keys(board.rankings).filter((other) => ranked(other) === ranked(key));
+  if (alike.length < 2) return ranked(key);
+  const seedOf = (one) => { const seeds = new Set(board.runs.filter((run) => run.rankings.includes(one)).map((run) => run.seed)); return seeds.size === 1 ? [...seeds][0] : ""; };
+  const seed = seedOf(key), alone = seed !== "" && alike.every((other) => other === key || seedOf(other) !== seed);
+  return `${ranked(key)} · ${alone ? `seed ${seed}` : key.slice(0, 4)}`;
+};
 const samplesView = {
   controls: () => [
-    picker("benchmark", "benchmark", () => benchmarks().map((name) => [name, name])), picker("left", "left", () => [["", "first model"], ...models()]),
-    picker("right", "right", () => [["", "last model"], ...models()]), check("only where scores differ", "differ"), picker("ranking", "ranking", rankingsListed),
+    picker("benchmark", "benchmark", () => benchmarks().map((name) => [name, name])), picker("left", "left", models),
+    picker("right", "right", models, (list) => list.length - 1), check("only where scores differ", "differ"), picker("ranking", "ranking", rankingsListed),
   ],
   body: () => {
     const list = models(), made = [];
@@ -264,7 +283,7 @@ const rankingsView = {
         cell("ordered sets", `${shown(one.ordered)} of ${one.sets}`), cell("refused", String(one.refused)), cell("agrees with the truth", cells(key, one.truth)), ...told.map((name) => cell(FIGURES[name], cells(key, one.figures[name]))));
     });
     const verdicts = keys.flatMap((key) => board.rankings[key].verdicts.map((one) => make("li", { class: one.severity }, make("strong", {}, `${rankingName(key)}: `), one.message, one.cure ? make("span", { class: "quiet" }, ` Cure: ${one.cure}.`) : null)));
-    const list = keys.map((key, i) => ({ name: `${rankingName(key)} (${key.slice(0, 8)})`, colour: OTHERS[i % OTHERS.length], key })), agreed = list.filter(({ key }) => board.rankings[key].truth);
+    const list = keys.map((key, i) => ({ name: rankingName(key), colour: OTHERS[i % OTHERS.length], key })), agreed = list.filter(({ key }) => board.rankings[key].truth);
     const chart = (title, caption, of, x) => { const some = list.filter(({ key }) => of(board.rankings[key])); return some.length ? plot(title, caption, spans(some.map(({ name, key }) => { const [value, low, high] = of(board.rankings[key]); return { g: name, value: 100 * value, low: 100 * low, high: 100 * high, runs: 1, shown: cells(key, of(board.rankings[key])) }; }), some, x, false)) : null; };
     return [make("div", { class: "charts" }, agreed.length ? chart("Agreement with the truth", "Share of pairs in the same order as the truth; 50 % is chance.", (one) => one.truth, "pairs, %") : null, chart("The longer response wins", "Far from 50 % the ranker may be looking at length.", (one) => one.figures.longer_wins, "pairs, %")),
       table(["ranking", "ordered sets", "refused", "agrees with the truth", ...told.map((name) => FIGURES[name])], rows, { class: "cards" }), note("Shares and tau in percent with 95 % intervals, over sets."), make("h2", {}, "What is to be said of them"), make("ul", { class: "verdicts" }, verdicts)];
@@ -275,7 +294,7 @@ const rankingsView = {
 const costView = {
   controls: () => [],
   body: () => {
-    const runs = visible(), once = [...new Set(runs.flatMap((run) => run.stages))].filter((key) => key in board.stages), list = shownGroups().map((group) => ({ ...group, members: group.members.filter((one) => one.made.length) })).filter((group) => group.members.length);
+    const runs = visible(), once = [...new Set(runs.flatMap((run) => run.stages))].filter((key) => key in board.stages), list = shownGroups(true).map((group) => ({ ...group, members: group.members.filter((one) => one.made.length) })).filter((group) => group.members.length);
     if (!once.length) return [empty("No step is finished yet.")];
     const per = (what, scale) => list.flatMap((group) => {
       const sums = new Map();
@@ -289,7 +308,7 @@ const costView = {
     const total = (what) => once.reduce((sum, key) => sum + board.stages[key][what], 0), asked = runs.reduce((sum, run) => sum + spent(run.stages, "seconds"), 0);
     const rows = once.map((key) => [key, board.stages[key]]).sort((a, b) => b[1].seconds - a[1].seconds).slice(0, 40).map(([key, one]) => make("tr", {}, cell("step", one.label, { class: "free" }), cell("stage", one.stage), cell("time", duration(one.seconds)), cell("tokens", counted(one.tokens)), cell("dollars", dollars(one.usd)), cell("used by", plural(runs.filter((run) => run.stages.includes(key)).length, "run")), cell("artifact", make("code", {}, key))));
     return [make("p", { class: "figures" }, make("strong", {}, duration(total("seconds"))), ` for ${plural(once.length, "step")}, each once (${duration(asked)} if every run had done all of its own) · `, make("strong", {}, counted(total("tokens"))), " tokens", paid ? [" · ", make("strong", {}, dollars(total("usd")))] : ""),
-      legend((group) => group.members.some((one) => one.made.length)), make("div", { class: "charts" }, chart("Time per model", shared, "seconds", 1, "seconds"), chart("Tokens per model", shared, "tokens", 1000, "thousands"), paid ? chart("Dollars per model", shared, "usd", 1, "dollars") : null, against("seconds", "Score against time", "seconds"), paid ? against("usd", "Score against dollars", "dollars") : null),
+      legend((group) => group.members.some((one) => one.made.length), true), make("div", { class: "charts" }, chart("Time per model", shared, "seconds", 1, "seconds"), chart("Tokens per model", shared, "tokens", 1000, "thousands"), paid ? chart("Dollars per model", shared, "usd", 1, "dollars") : null, against("seconds", "Score against time", "seconds"), paid ? against("usd", "Score against dollars", "dollars") : null),
       table(["step", "stage", "time", "tokens", "dollars", "used by", "artifact"], rows, { class: "cards" })];
   },
 };

@@ -1,0 +1,288 @@
+"""`tuna-exp compare wandb=ENTITY/PROJECT`: the methods of a W&B project, pooled as run folders are.
+
+What is read is each method's own run (job type `evaluate`) of one seed: its table `predictions`
+and its summary. Where a table holds all answers, seeds are pooled and methods are tested; where one
+holds a part (`logger.wandb.rows`), what each run's own comparison found is listed, and nothing is
+tested. Left out: rankings, curves and what else a budget buys, which the tables do not hold.
+"""
+
+import json
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pydantic import ValidationError
+from rich.console import Console
+from rich.table import Table
+
+from tuna_exp.comparison import results, table
+from tuna_exp.comparison.report import write_report
+from tuna_exp.comparison.results import Comparison, MethodResult, Tokens
+from tuna_exp.comparison.wording import percent
+from tuna_exp.dashboard.online import parsed
+from tuna_exp.errors import UserError, nearest
+from tuna_exp.records import Instruction, Prediction
+from tuna_exp.tracking.described import FLAT
+
+if TYPE_CHECKING:
+    import wandb
+
+JOB, ANSWERS = "evaluate", "predictions"
+# What has no part in a model that was trained on no ranking.
+_UNRANKED = ("base", "sft")
+_OF_RANKINGS = (
+    "ranking_loss", "ranker", "teacher", "teacher_ranker", "sampling", "sampling_of_teacher",
+    "sampler", "score_with", "extra_rankers", "objective",
+)  # fmt: skip
+_NO_PART = ("seed", "comparison", "evaluation", "max_refused")
+_SETTINGS_SHOWN = 2
+
+
+@dataclass(frozen=True)
+class Logged:
+    """One method's run: its settings by dotted name, its figures, and all of its answers.
+
+    `answers` is None where the table holds but a part of them: `rows` of `items`.
+    """
+
+    id: str
+    method: str
+    seed: str
+    settings: Mapping[str, Any]
+    summary: Mapping[str, Any]
+    config: Mapping[str, Any]
+    answers: Sequence[Prediction] | None
+    rows: int
+
+    @property
+    def items(self) -> int:
+        """How many items the run's model answered."""
+        return int(self.summary.get("items", 0))
+
+
+def compare_project(project: str, baseline: str | None = None, out: Path | None = None) -> None:
+    """Compare the methods of ENTITY/PROJECT and print the comparison; its files go to `out`.
+
+    Raises UserError where there is no login, no such run, or nothing that has the baseline's name.
+    """
+    found = read_project(project)
+    console = Console(highlight=False)
+    part = [one for one in found if one.answers is None]
+    if part:
+        console.print(summaries(found))
+        console.print(_untested(part), soft_wrap=True)
+        if out is not None:
+            raise UserError(f"out={out}: there is no comparison to write. Cure: leave it out.")
+        return
+    comparison = pooled(found, baseline)
+    console.print(table.render(comparison))
+    if out is not None:
+        table.write(comparison, out)
+        write_report(comparison, out / "report.html", {"wandb": {"project": project}})
+        console.print(f"Report with plots: {out / 'report.html'}", soft_wrap=True)
+
+
+def read_project(project: str) -> list[Logged]:
+    """Return the methods' runs of a project, the oldest first. Raises UserError as above."""
+    from tuna_exp.tracking.sync import check_server
+
+    entity, name = parsed(project)
+    check_server()
+    import wandb
+
+    try:
+        runs = wandb.Api().runs(f"{entity}/{name}", {"jobType": JOB}, order="+created_at")
+        found = [one for run in runs if (one := _logged(run)) is not None]
+    except (ValueError, wandb.Error) as error:
+        reason = " ".join(str(error).split())[:300]
+        raise UserError(
+            f"wandb={project}: W&B refused: {reason}. Cure: the ENTITY/PROJECT of the project's "
+            "address; or runs=FOLDER, the folders of the same runs."
+        ) from error
+    # A comparison of several seeds repeats the answers of the first.
+    single = [one for one in found if "," not in one.seed]
+    if not single:
+        raise UserError(
+            f"wandb={project}: no finished run there is of a single method and seed (job type "
+            f"'{JOB}'). Cure: run with logger=wandb, then `tuna-exp track sync`; or runs=FOLDER."
+        )
+    return single
+
+
+def pooled(found: Sequence[Logged], baseline: str | None = None) -> Comparison:
+    """Return the comparison of runs with all answers; those alike but for their seed are one."""
+    named, remarks = told_apart(found)
+    first = found[0].config
+    against = _baseline(named, str(first.get("baseline", "sft")), baseline)
+    confidence, resamples = float(first.get("confidence", 0.95)), int(first.get("resamples", 9999))
+    methods = [_method(name, runs) for name, runs in named.items()]
+    made = results.compare(methods, [], [], against, confidence, resamples, 0)
+    return replace(made, remarks=tuple(remarks))
+
+
+def told_apart(found: Sequence[Logged]) -> tuple[dict[str, list[Logged]], list[str]]:
+    """Return runs by name, one for each seed, and in words what was left out.
+
+    Of runs of one method that differ by more than their seed each kind has a name of its own.
+    """
+    named: dict[str, list[Logged]] = {}
+    remarks: list[str] = []
+    for method in dict.fromkeys(one.method for one in found):
+        runs = [one for one in found if one.method == method]
+        for name, alike in _kinds(method, runs).items():
+            by_seed = {one.seed: one for one in alike}
+            named[name] = list(by_seed.values())
+            if len(by_seed) < len(alike):
+                remarks.append(
+                    f"Of {name} several runs have the same settings and seed; the latest counts."
+                )
+    return named, remarks
+
+
+def _kinds(method: str, runs: Sequence[Logged]) -> dict[str, list[Logged]]:
+    mattering = [_mattering(one) for one in runs]
+    keys = dict.fromkeys(key for own in mattering for key in own)
+    differing = [key for key in keys if len({repr(own.get(key)) for own in mattering}) > 1]
+    # A group's option says it all; what stands below it follows.
+    options = [key for key in differing if key in FLAT]
+    below = tuple(f"cfg.{key}." for key in options)
+    rest = [key for key in differing if key not in options and not key.startswith(below)]
+    found: dict[str, list[Logged]] = {}
+    usual = mattering[0]
+    for run, own in zip(runs, mattering, strict=True):
+        parts = [key for key in (*options, *rest) if repr(own.get(key)) != repr(usual.get(key))]
+        words = [f"{key.rpartition('.')[2]}={own.get(key)}" for key in parts[:_SETTINGS_SHOWN]]
+        words += [f"and {len(parts) - len(words)} more"] if len(parts) > len(words) else []
+        found.setdefault(" ".join([method, *words]), []).append(run)
+    return found
+
+
+def _mattering(run: Logged) -> dict[str, Any]:
+    left_out = (*_NO_PART, *(_OF_RANKINGS if run.method in _UNRANKED else ()))
+    return {
+        key: value
+        for key, value in run.settings.items()
+        if key.removeprefix("cfg.").partition(".")[0] not in left_out
+    }
+
+
+def _method(name: str, runs: Sequence[Logged]) -> MethodResult:
+    first, *others = runs
+    answers = {one.seed: one.answers or () for one in runs}
+
+    def mean(key: str) -> float:
+        return sum(float(one.summary.get(key, 0)) for one in runs) / len(runs)
+
+    counts = (round(mean(f"{kind}_tokens")) for kind in ("trained", "generated", "judge_read"))
+    trained, generated, read = counts
+    return MethodResult(
+        method=name,
+        predictions=answers[first.seed],
+        seconds=mean("seconds"),
+        tokens=Tokens(trained, generated, read, mean("usd")),
+        seed=first.seed,
+        more={one.seed: answers[one.seed] for one in others},
+    )
+
+
+def _baseline(named: Mapping[str, Any], usual: str, asked: str | None) -> str:
+    if asked is not None and asked not in named:
+        raise UserError(
+            f"baseline={asked}: the methods are {', '.join(named)}.{nearest(asked, named)} Cure: "
+            "one of these."
+        )
+    if asked is not None or usual in named:
+        return asked or usual
+    return next((name for name in named if name.startswith(usual)), next(iter(named)))
+
+
+def _logged(run: "wandb.apis.public.Run") -> Logged | None:
+    config, summary = dict(run.config), dict(run.summary)
+    if run.state != "finished" or "method" not in config or "score" not in summary:
+        return None
+    rows, answers = _answers(run, summary)
+    whole = answers if answers is not None and len(answers) == summary.get("items") else None
+    return Logged(
+        id=str(run.id),
+        method=str(config["method"]),
+        seed=str(config.get("seed", "")),
+        settings=dict(_flat({key: config[key] for key in (*FLAT, "cfg") if key in config})),
+        summary=summary,
+        config=config,
+        answers=whole,
+        rows=rows,
+    )
+
+
+def _answers(
+    run: "wandb.apis.public.Run", summary: Mapping[str, Any]
+) -> tuple[int, list[Prediction] | None]:
+    """Return how many rows the table of answers has, and them; None where it cannot be read."""
+    get = getattr(summary.get(ANSWERS), "get", None)  # the client has a mapping of its own
+    path = get("path") if get else None
+    if not path:
+        return 0, None
+    with tempfile.TemporaryDirectory() as folder:
+        run.file(path).download(root=folder, replace=True)
+        read = json.loads((Path(folder) / path).read_text(encoding="utf-8"))
+    rows = [dict(zip(read["columns"], row, strict=True)) for row in read["data"]]
+    try:
+        return len(rows), [_prediction(row) for row in rows]
+    except (KeyError, ValidationError):
+        return len(rows), None
+
+
+def _prediction(row: Mapping[str, Any]) -> Prediction:
+    asked = Instruction(
+        id=row["id"], instruction=row["instruction"], kind=row["kind"], split=row["split"]
+    )
+    return Prediction(
+        instruction=asked,
+        text=row["response"],
+        tokens=row["tokens"],
+        passed=row["passed"],
+        score=row["score"],
+    )
+
+
+def _flat(node: Any, name: str = "") -> list[tuple[str, Any]]:
+    if isinstance(node, Mapping) and node:
+        parts = ((f"{name}.{key}" if name else str(key), value) for key, value in node.items())
+        return [leaf for key, value in parts for leaf in _flat(value, key)]
+    return [(name, node)]
+
+
+def summaries(found: Sequence[Logged]) -> Table:
+    """Return what each run's own comparison found, as a table."""
+    shown = Table(title="What each run's own comparison found (in percent)")
+    for head in ("method", "seed", "items", "score [interval]", "against", "points", "verdict"):
+        shown.add_column(head)
+    for one in found:
+        figures = one.summary
+        shown.add_row(
+            one.method, one.seed or "–", str(one.items), _span(figures, "score"),
+            str(one.config.get("baseline", "")), _span(figures, "difference"),
+            str(figures.get("verdict", "")),
+        )  # fmt: skip
+    return shown
+
+
+def _span(figures: Mapping[str, Any], name: str) -> str:
+    if name not in figures:
+        return "–"
+    ends = [figures.get(f"{name}_{end}") for end in ("low", "high")]
+    known = [percent(float(end)) for end in ends if isinstance(end, int | float)]
+    return f"{percent(float(figures[name]))} [{', '.join(known)}]"
+
+
+def _untested(part: Sequence[Logged]) -> str:
+    named = [f"{one.method} seed {one.seed}: {one.rows} of {one.items}" for one in part]
+    shown = "; ".join(named[:4]) + (f"; and {len(named) - 4} more" if len(named) > 4 else "")
+    return (
+        f"Nothing is pooled or tested: W&B holds a part of the answers ({shown}). So it cannot be "
+        "said whether methods differ over seeds, nor between runs that stood in different "
+        "comparisons; each interval above is of one run, over its items alone. Cure: runs=FOLDER, "
+        "the folders of the same runs; or log whole tables, logger.wandb.rows=100000."
+    )
