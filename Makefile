@@ -49,7 +49,7 @@ test: $(READY)  ## Run the tests
 	$(BIN)/python -m pytest -m "not slow and not servers" $(COMMAND_TESTS)
 
 chaos-demo: $(READY)  ## Kill a small demo at random instants, end it, compare with one left alone
-	$(BIN)/python tests/slow/chaos.py $$(mktemp -d) $(KILLS) $(SEED) experiment=demo $(CHAOS)
+	$(BIN)/python -m tests.slow.chaos.kills $$(mktemp -d) $(KILLS) $(SEED) experiment=demo $(CHAOS)
 
 chaos-spend: $(READY)  ## Kill runs that buy answers, 200 times, and count at the server; caps and throughput
 	$(BIN)/python -m tests.slow.spend --requests 0 --out experiments/spend/kills.txt
