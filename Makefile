@@ -7,11 +7,12 @@ READY := $(VENV)/.ready
 COMMAND_TESTS := tests/test_cli.py tests/test_config.py tests/test_runs.py
 # Of chaos-demo: how often it kills, where its random instants start, and what makes the demo small.
 KILLS ?= 5
+ROUNDS ?= 200
 SEED ?= 0
 CHAOS ?= dataset.count=12 evaluation.verifiable.count=16 comparison.measured_sets=4
 
 .DEFAULT_GOAL := help
-.PHONY: help demo record record-ablations bench bench-quick bench-sampling chaos-demo chaos-spend test test-slow test-servers check format lock wheel clean
+.PHONY: help demo record record-ablations bench bench-quick bench-sampling chaos chaos-demo chaos-spend test test-slow test-servers check format lock wheel clean
 
 help:  ## Show the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -47,6 +48,9 @@ bench-sampling: $(READY)  ## Measure sampling against plain `generate`
 test: $(READY)  ## Run the tests
 	$(BIN)/python -m pytest -m "not slow and not servers" $(addprefix --ignore=,$(COMMAND_TESTS))
 	$(BIN)/python -m pytest -m "not slow and not servers" $(COMMAND_TESTS)
+
+chaos: $(READY)  ## Disturb tiny runs in every way, ROUNDS times, end them, compare; mounts small disks if root
+	$(BIN)/python -m tests.slow.chaos --rounds $(ROUNDS) --seed $(SEED) --out experiments/chaos/result.txt
 
 chaos-demo: $(READY)  ## Kill a small demo at random instants, end it, compare with one left alone
 	$(BIN)/python -m tests.slow.chaos.kills $$(mktemp -d) $(KILLS) $(SEED) experiment=demo $(CHAOS)

@@ -155,14 +155,15 @@ def study(arguments: Sequence[str]) -> int:
 
 COMMANDS = {
     "artifacts": Command(
-        artifacts, "results", "list|explain|prune",
+        artifacts, "results", "list|explain|verify|prune",
         "what has been computed, why, and how to free space",
         (
             ("artifacts list", "every stage that is done, with size and time"),
             ("artifacts explain DIGEST", "what made it, and which key made it differ"),
+            ("artifacts verify", "is every byte as it was written?"),
             ("artifacts prune --older-than 30d", "what may go; --yes deletes it"),
         ),
-        words=("list", "explain", "prune"),
+        words=("list", "explain", "verify", "prune"),
         flags=("--root", "--older-than", "--stage", "--unfinished", "--yes"),
     ),
     "compare": Command(

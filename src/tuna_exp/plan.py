@@ -9,15 +9,16 @@ import hashlib
 import json
 import math
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tuna_exp.durable import DISK_FULL, disk_failures
 from tuna_exp.efficiency.meters import metered
-from tuna_exp.errors import ConfigError
+from tuna_exp.errors import ConfigError, UserError
 from tuna_exp.memory import kept_memory
 from tuna_exp.progress import Bar, Display
 from tuna_exp.store import SCRATCH, Artifact, Store
@@ -30,6 +31,7 @@ _SECRET = re.compile(
     r"(.*_)?(api_?key|secret|secret_key|password|passwd)|((access|auth|api|bearer|hf)_)?token"
 )
 _EXACT_FLOAT = 2**53
+_TRIES = 3  # of building what damaged artifacts were needed for
 
 
 @dataclass(frozen=True, eq=False)
@@ -178,6 +180,10 @@ def _walk(final: Sequence[Step], finished: Callable[[Step], bool]) -> list[Step]
     return order
 
 
+class DamagedInputError(Exception):
+    """What a step was made from is not what had been written; the step's work was thrown away."""
+
+
 def execute(final: Sequence[Step], store: Store, display: Display) -> dict[str, Artifact]:
     """Build what is missing and return the artifacts that were used, by full digest.
 
@@ -185,16 +191,32 @@ def execute(final: Sequence[Step], store: Store, display: Display) -> dict[str, 
     building waited for. An input that only finished artifacts need is neither built nor returned.
     A step that raises leaves its folder to be continued. Every artifact that is there must be
     acceptable to its step, be it new, reused or needed by finished ones alone.
+
+    What is used is hashed before it is read, and again before what was made from it is committed.
+    Where a byte differs the artifact is set aside and built anew, with all that had read it.
     """
     _accept_finished(final, store)
+    for _ in range(_TRIES):
+        with suppress(DamagedInputError):
+            return _execute(final, store, display)
+    raise UserError(
+        f"artifacts in {store.root} were damaged {_TRIES} times while they were read. Cure: check "
+        "the disk, or name another artifact folder with artifacts=FOLDER."
+    )
+
+
+def _execute(final: Sequence[Step], store: Store, display: Display) -> dict[str, Artifact]:
     artifacts: dict[str, Artifact] = {}
     reused: list[str] = []
+    damaged: set[str] = set()
 
     def finished(step: Step) -> bool:
-        artifact = store.find(step)
+        artifact = store.find_whole(step)
         if artifact is not None:
             artifacts[step.digest] = artifact
             reused.append(step.label)
+        elif store.is_damaged(step):
+            damaged.add(step.digest)
         return artifact is not None
 
     missing = _walk(final, finished)
@@ -203,7 +225,10 @@ def execute(final: Sequence[Step], store: Store, display: Display) -> dict[str, 
             step.ready()
     display.plan(reused, sum(step.work for step in missing), len(missing))
     for step in missing:
-        inputs = {name: artifacts[made.digest].folder for name, made in step.inputs.items()}
+        inputs = {name: artifacts[made.digest] for name, made in step.inputs.items()}
+        if damaged & {made.digest for made in step.inputs.values()}:
+            with store.lock(step, partial(display.waiting, step.label)):
+                store.discard(step)
         artifacts[step.digest] = _build(step, store, inputs, display)
         _accept(step, artifacts[step.digest])
     return artifacts
@@ -220,8 +245,8 @@ def _accept(step: Step, artifact: Artifact | None) -> None:
         step.accept(artifact)
 
 
-def _build(step: Step, store: Store, inputs: Mapping[str, Path], display: Display) -> Artifact:
-    with store.lock(step, lambda text: display.waiting(step.label, text)):
+def _build(step: Step, store: Store, inputs: Mapping[str, Artifact], display: Display) -> Artifact:
+    with store.lock(step, partial(display.waiting, step.label)):
         artifact = store.settle(step)
         if artifact is not None:
             display.reused(step.label, step.work)
@@ -229,10 +254,27 @@ def _build(step: Step, store: Store, inputs: Mapping[str, Path], display: Displa
         folder = store.begin(step)
         with display.step(step.label, step.work) as bar:
             with (
+                _from_whole(step, store, inputs),
                 disk_failures(folder, DISK_FULL),
                 Notebook(folder).attempt(),
                 kept_memory(),
                 metered(folder),
             ):
-                step.run(Workspace(folder, inputs, bar))
+                places = {name: made.folder for name, made in inputs.items()}
+                step.run(Workspace(folder, places, bar))
             return store.commit(step)
+
+
+@contextmanager
+def _from_whole(step: Step, store: Store, inputs: Mapping[str, Artifact]) -> Iterator[None]:
+    """Throw a step's work away, be it done or failed, where an input was damaged meanwhile."""
+    failure: Exception | None = None
+    try:
+        yield
+    except Exception as error:
+        failure = error
+    if any(store.verify(artifact) for artifact in inputs.values()):
+        store.discard(step)
+        raise DamagedInputError from failure
+    if failure is not None:
+        raise failure

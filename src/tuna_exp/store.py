@@ -118,8 +118,8 @@ class Store:
     def settle(self, step: "Step") -> Artifact | None:
         """Under the lock: put right what a killed run has left; return what is finished, if it is.
 
-        A folder that was committed but not yet renamed is renamed, a damaged one is set aside, be it
-        by a single bit.
+        A folder that was committed but not yet renamed is renamed, one that is damaged by as little
+        as a bit is set aside.
         """
         final = self.folder(step)
         with disk_failures(final):
@@ -139,8 +139,12 @@ class Store:
             write_durably(work / MEMORY / "step.json", json.dumps(step.recipe, indent=1))
         return work
 
+    def is_damaged(self, step: "Step") -> bool:
+        """Whether there is a finished artifact of a step which is not what was written."""
+        return self.folder(step).exists() and self.find_whole(step) is None
+
     def discard(self, step: "Step") -> None:
-        """Under the lock: forget what was done of a step, because what it was made from is damaged."""
+        """Under the lock: forget what was done of a step: what it was made from is damaged."""
         work = _unfinished(self.folder(step))
         with disk_failures(work):
             if work.exists():
@@ -173,10 +177,12 @@ class Store:
     def verify(self, artifact: Artifact) -> list[str]:
         """Hash every file again; the names of those that are missing or differ, [] when sound."""
         files: Mapping[str, Any] = artifact.manifest["files"]
-        return [name for name, told in files.items() if not _is_as_told(artifact.folder / name, told)]
+        return [
+            name for name, told in files.items() if not _is_as_told(artifact.folder / name, told)
+        ]
 
     def set_aside(self, entry: Entry) -> bool:
-        """Move a damaged artifact away so that it is built anew; False where a run builds it now."""
+        """Move a damaged artifact away, to be built anew; False where a run builds it now."""
         final = entry.folder.with_name(entry.key)
         try:
             with disk_failures(final), _lock_of(final).acquire(timeout=0):

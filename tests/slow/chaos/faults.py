@@ -22,6 +22,7 @@ from tuna_exp.cli import TERMINATED, USER_ERROR
 
 MIB = 2**20
 KILLED = -signal.SIGKILL
+_ABORTS = (signal.SIGABRT, signal.SIGTRAP, signal.SIGILL, signal.SIGSEGV, signal.SIGBUS)
 
 
 class Network:
@@ -227,8 +228,8 @@ class OutOfMemory(Fault):
     """No more memory than it has, and a little."""
 
     kind = "memory"
-    # The kernel kills, and so do C++ and Rust where they are refused memory.
-    allowed = frozenset({0, USER_ERROR, KILLED, -signal.SIGABRT, -signal.SIGSEGV, -signal.SIGBUS})
+    # The kernel kills; C++ and Rust end the process themselves where they are refused memory.
+    allowed = frozenset({0, USER_ERROR, KILLED}) | {-n for n in _ABORTS}
 
     def strike(self, run: Run) -> None:
         """Bound its address space, or kill it as the kernel would."""

@@ -1,24 +1,23 @@
-"""A round: a folder where some stages are done, a run that does the rest, a fault, the same command.
+"""A round: a folder where some stages are done, a run that does the rest, a fault, a run again.
 
 What was done comes from a calm run: one stage is drawn, it and all that stands on it are left out,
 so every stage of every method meets every fault, and a round takes seconds.
 """
 
-import json
 import random
 import shutil
-import signal
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import redirect_stdout
 from dataclasses import dataclass, field
+from io import StringIO
 from pathlib import Path
 
 from tests.slow.chaos.ending import differences, finished, name, stamp
 from tests.slow.chaos.faults import Fault, Network, unmount
-from tests.slow.chaos.runs import Run, StuckError, start
-from tuna_exp.cli import OUR_FAULT
-from tuna_exp.store import Entry, Store
+from tests.slow.chaos.runs import StuckError, start
+from tuna_exp.artifacts_command import main as artifacts
+from tuna_exp.store import Artifact, Entry, Store
 
 LIMIT = 300.0  # seconds that a run may take, which alone takes 20
 LEDGER = "ledger.sqlite"
@@ -37,12 +36,14 @@ class Scene:
         self.calm.mkdir(parents=True)
         run = start(self.calm, self.calm / "said", self.overrides)
         if run.end(LIMIT) != 0:
-            raise RuntimeError(f"{self.name}, left alone, ended with {run.status}: {run.last_words}")
+            raise RuntimeError(
+                f"{self.name}, left alone, ended with {run.status}: {run.last_words}"
+            )
 
 
 @dataclass
 class Outcome:
-    """What became of a round: how its run ended, what differs, what was lost, what is told badly."""
+    """What became of a round: its run's end, what differs, what was lost, what is told badly."""
 
     kind: str
     told: str
@@ -157,31 +158,37 @@ class Rounds:
         before = {title: stamp(entry) for title, entry in finished(folder).items()}
         run = start(folder, said, scene.overrides)
         if run.end(LIMIT) != 0:
-            outcome.divergences.append(f"the same command ended with {run.status}: {run.last_words}")
+            outcome.divergences.append(
+                f"the same command ended with {run.status}: {run.last_words}"
+            )
             return
         now = {title: stamp(entry) for title, entry in finished(folder).items()}
         gone = {title for title in before if now.get(title) != before[title]} - {fault.exempt}
         outcome.lost += [f"{title} was done again" for title in sorted(gone)]
         outcome.divergences += self._judged(scene, folder, fault, outcome)
 
-    def _judged(
-        self, scene: Scene, folder: Path, fault: Fault, outcome: Outcome
-    ) -> Iterator[str]:
+    def _judged(self, scene: Scene, folder: Path, fault: Fault, outcome: Outcome) -> Iterator[str]:
         """Yield what differs; damage that nothing read again must be told by `verify`."""
-        damaged = [title for title, entry in finished(folder).items() if not whole(folder, entry)]
-        if damaged and damaged == [fault.exempt]:
-            outcome.told += "; not read again"
-        elif damaged:
-            yield f"not whole: {damaged}"
+        store = Store(folder / "artifacts")
+        damaged = [title for title, entry in finished(folder).items() if not whole(store, entry)]
+        if damaged:
+            outcome.told += "; not read again, told by verify"
+            told = StringIO()
+            with redirect_stdout(told):
+                status = artifacts(["verify", "--root", str(store.root)])
+            if (
+                status != 1
+                or damaged != [fault.exempt]
+                or damaged[0][-16:][:8] not in told.getvalue()
+            ):
+                yield f"not whole: {damaged}, told {told.getvalue()!r}"
         for difference in differences(scene.calm, folder):
             if fault.exempt is None or fault.exempt not in difference:
                 yield difference
-        left = [e for e in Store(folder / "artifacts").entries() if e.state == "unfinished"]
+        left = [entry for entry in store.entries() if entry.state == "unfinished"]
         yield from (f"{name(entry)} was left unfinished" for entry in left)
 
 
-def whole(folder: Path, entry: Entry) -> bool:
+def whole(store: Store, entry: Entry) -> bool:
     """Whether every byte of an artifact is as its manifest says."""
-    from tuna_exp.store import Artifact
-
-    return not Store(folder / "artifacts").verify(Artifact(entry.folder, entry.manifest))
+    return not store.verify(Artifact(entry.folder, entry.manifest))

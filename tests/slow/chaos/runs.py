@@ -17,15 +17,14 @@ from importlib import import_module
 from pathlib import Path
 
 # What a run imports late.
-_PRELOADED = (
-    "tuna_exp.cli", "tuna_exp.runs", "tuna_exp.lab", "tuna_exp.stages.train", "lightning.pytorch.loggers",
-    "tuna_exp.stages.compare", "tuna_exp.stages.sample", "tuna_exp.stages.rank", "tuna_exp.stages.judge",
-    "tuna_exp.objectives.ranking", "tuna_exp.objectives.sft", "tuna_exp.rankers.contextual",
-    "tuna_exp.evaluation.verifiable", "tuna_exp.llms.hugging_face", "tuna_exp.llms.service",
-    "tuna_exp.models.tiny", "tuna_exp.comparison.plots", "tuna_exp.comparison.report",
-    "transformers.models.llama.modeling_llama", "peft", "scipy.stats", "altair", "vl_convert",
-    "torch._dynamo", "datasets", "openai", "anthropic",
-)  # fmt: skip
+_PRELOADED = """
+tuna_exp.cli tuna_exp.runs tuna_exp.lab tuna_exp.stages.train tuna_exp.stages.compare
+tuna_exp.stages.sample tuna_exp.stages.rank tuna_exp.objectives.ranking tuna_exp.objectives.sft
+tuna_exp.rankers.contextual tuna_exp.evaluation.verifiable tuna_exp.llms.hugging_face
+tuna_exp.llms.service tuna_exp.models.tiny tuna_exp.comparison.plots tuna_exp.comparison.report
+lightning.pytorch.loggers transformers.models.llama.modeling_llama peft scipy.stats altair
+vl_convert torch._dynamo datasets openai anthropic
+""".split()
 PLACES = ["artifacts=artifacts", "hydra.run.dir=run"]
 
 
@@ -42,7 +41,7 @@ class StuckError(Exception):
 
 @dataclass
 class Run:
-    """A command under way: its process, the file with what it says, and how long that was before."""
+    """A command under way: its process, the file of what it says, and how long that was before."""
 
     pid: int
     said: Path
