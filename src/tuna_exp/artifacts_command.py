@@ -49,11 +49,15 @@ def main(argv: Sequence[str]) -> int:
     return 0
 
 
+def store_root() -> Path:
+    """Return the artifact folder where none is named: TUNA_EXP_ARTIFACTS or `artifacts`."""
+    return Path(os.environ.get("TUNA_EXP_ARTIFACTS", "artifacts"))
+
+
 def _parser() -> argparse.ArgumentParser:
-    root = os.environ.get("TUNA_EXP_ARTIFACTS", "artifacts")
     shared = argparse.ArgumentParser(add_help=False)
     shared.add_argument(
-        "--root", type=Path, default=Path(root), help="artifact folder (%(default)s)"
+        "--root", type=Path, default=store_root(), help="artifact folder (%(default)s)"
     )
     parser = argparse.ArgumentParser(prog="tuna-exp artifacts", description=__doc__.splitlines()[0])
     commands = parser.add_subparsers(dest="command", required=True)
@@ -133,7 +137,7 @@ def _damage(store: Store, entry: Entry) -> str:
 
 def _explain(store: Store, wanted: str, console: Console) -> None:
     entries = store.entries()
-    entry = _named(wanted, entries)
+    entry = named(wanted, entries)
     facts = Table.grid(padding=(0, 2))
     for name, value in _summary(entry).items():
         facts.add_row(Text(name), Text(str(value)))
@@ -150,7 +154,7 @@ def _explain(store: Store, wanted: str, console: Console) -> None:
         console.print(f"  {reason}", markup=False, soft_wrap=True)
 
 
-def _named(wanted: str, entries: Sequence[Entry]) -> Entry:
+def named(wanted: str, entries: Sequence[Entry]) -> Entry:
     """The entry with this folder or first digits; a finished one before others of one digest."""
     folder = Path(wanted).absolute()
     found = [e for e in entries if e.folder == folder or e.key.startswith(wanted[:16].lower())]

@@ -224,16 +224,17 @@ COMMANDS = {
         words=("subject=",), flags=("-m", "--json", "--config-dir"),
     ),
     "export": Command(
-        export, "data and rankings", "ARTIFACT --out FILE",
-        "a ranking as JSON lines, with where each response came from",
+        export, "data and rankings", "ARTIFACT --out PATH",
+        "a ranking as JSON lines, or a trained model with its card",
         (
             ("export artifacts/rank/DIGEST --out ranked.jsonl", "each response with its request"),
+            ("export artifacts/train/DIGEST --out my_model", "a Hugging Face folder to publish"),
             (
                 "export artifacts/rank/DIGEST --out ranked.jsonl --without openai-terms",
                 "without what may not be passed on",
             ),
         ),
-        flags=("--out", "--without", "--ledger"),
+        flags=("--out", "--without", "--ledger", "--license", "--runs", "--root"),
     ),
     "ledger": Command(
         ledger, "money", "[show KEY]", "what was asked of services, and what it cost",

@@ -17,14 +17,34 @@ from importlib import import_module
 from pathlib import Path
 
 # What a run imports late.
-_PRELOADED = """
-tuna_exp.cli tuna_exp.runs tuna_exp.lab tuna_exp.stages.train tuna_exp.stages.compare
-tuna_exp.stages.sample tuna_exp.stages.rank tuna_exp.objectives.ranking tuna_exp.objectives.sft
-tuna_exp.rankers.contextual tuna_exp.evaluation.verifiable tuna_exp.llms.hugging_face
-tuna_exp.llms.service tuna_exp.models.tiny tuna_exp.comparison.plots tuna_exp.comparison.report
-lightning.pytorch.loggers transformers.models.llama.modeling_llama peft scipy.stats altair
-vl_convert torch._dynamo datasets openai anthropic
-""".split()
+_PRELOADED = [
+    "tuna_exp.cli",
+    "tuna_exp.runs",
+    "tuna_exp.lab",
+    "tuna_exp.stages.train",
+    "tuna_exp.stages.compare",
+    "tuna_exp.stages.sample",
+    "tuna_exp.stages.rank",
+    "tuna_exp.objectives.ranking",
+    "tuna_exp.objectives.sft",
+    "tuna_exp.rankers.contextual",
+    "tuna_exp.evaluation.verifiable",
+    "tuna_exp.llms.hugging_face",
+    "tuna_exp.llms.service",
+    "tuna_exp.models.tiny",
+    "tuna_exp.comparison.plots",
+    "tuna_exp.comparison.report",
+    "lightning.pytorch.loggers",
+    "transformers.models.llama.modeling_llama",
+    "peft",
+    "scipy.stats",
+    "altair",
+    "vl_convert",
+    "torch._dynamo",
+    "datasets",
+    "openai",
+    "anthropic",
+]
 PLACES = ["artifacts=artifacts", "hydra.run.dir=run"]
 
 
