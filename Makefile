@@ -8,11 +8,12 @@ COMMAND_TESTS := tests/test_cli.py tests/test_config.py tests/test_runs.py
 # Of chaos-demo: how often it kills, where its random instants start, and what makes the demo small.
 KILLS ?= 5
 ROUNDS ?= 200
+SECONDS ?= 600
 SEED ?= 0
 CHAOS ?= dataset.count=12 evaluation.verifiable.count=16 comparison.measured_sets=4
 
 .DEFAULT_GOAL := help
-.PHONY: help demo record record-ablations bench bench-quick bench-sampling chaos chaos-demo chaos-spend test test-slow test-servers check format lock wheel clean
+.PHONY: help demo record record-ablations bench bench-quick bench-sampling chaos chaos-demo chaos-spend fuzz test test-slow test-servers check format lock wheel clean
 
 help:  ## Show the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -58,6 +59,9 @@ chaos-demo: $(READY)  ## Kill a small demo at random instants, end it, compare w
 chaos-spend: $(READY)  ## Kill runs that buy answers, 200 times, and count at the server; caps and throughput
 	$(BIN)/python -m tests.slow.spend --requests 0 --out experiments/spend/kills.txt
 	$(BIN)/python -m tests.slow.spend --kills 0 --kill-couriers 0 --runs 0 --out experiments/spend/throughput.txt
+
+fuzz: $(READY)  ## Try odd texts on every parser of text from outside, SECONDS each
+	$(BIN)/python -m tests.slow.fuzz --seconds $(SECONDS) --out experiments/fuzz/result.txt
 
 test-slow: $(READY)  ## Run the tests that take minutes: kills at random moments, the wheel in an empty environment
 	$(BIN)/python -m pytest -m "slow and not servers"

@@ -21,6 +21,16 @@ from tuna_exp.llms.base import Form, Gift
 from tuna_exp.llms.decoding import Decoding
 from tuna_exp.records import Candidate, CandidateSet, Instruction
 
+# What a line of another shape raises.
+_UNREADABLE = (
+    ValueError,
+    KeyError,
+    TypeError,
+    AttributeError,
+    RecursionError,
+    ValidationError,
+)
+
 
 @dataclass(frozen=True)
 class ReplayLLM:
@@ -126,7 +136,7 @@ def recorded(path: Path) -> list[tuple[str, Sequence[Candidate]]]:
         for number, line in enumerate(lines, 1):
             try:
                 records.append(_record(json.loads(line)))
-            except (ValueError, KeyError, TypeError, AttributeError, ValidationError) as error:
+            except _UNREADABLE as error:
                 reason = str(error).splitlines()[0]
                 raise DataError(
                     f"{path}:{number}: no recorded answers ({type(error).__name__}: {reason}). "

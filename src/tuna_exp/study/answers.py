@@ -72,7 +72,7 @@ def _sheet(path: Path, key: Key) -> _Sheet:
         return _from_csv(path, text, key)
     try:
         return _Sheet.model_validate(json.loads(text))
-    except (ValidationError, ValueError) as error:
+    except (ValidationError, ValueError, RecursionError) as error:
         place = ""
         if isinstance(error, ValidationError):
             first = error.errors()[0]
