@@ -13,7 +13,7 @@ SEED ?= 0
 CHAOS ?= dataset.count=12 evaluation.verifiable.count=16 comparison.measured_sets=4
 
 .DEFAULT_GOAL := help
-.PHONY: help demo record record-ablations bench bench-quick bench-sampling chaos chaos-demo chaos-spend fuzz test test-slow test-servers check format lock wheel clean
+.PHONY: help demo record record-ablations bench bench-quick bench-sampling chaos chaos-demo chaos-spend fuzz test test-slow test-servers check audit format lock wheel clean
 
 help:  ## Show the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -69,10 +69,17 @@ test-slow: $(READY)  ## Run the tests that take minutes: kills at random moments
 test-servers: $(READY)  ## Install and start real OpenAI- and Anthropic-compatible servers, test with them
 	$(BIN)/python -m pytest -m servers
 
-check: $(READY)  ## Lint, format and type checks
+check: $(READY)  ## Lint, format and type checks; dependencies as locked, no key in the checkout
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/python -m pip check
+	$(BIN)/python -m pytest tests/test_security.py
+
+audit: $(READY)  ## Ask a public service for known weaknesses of the locked dependencies
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check pip-audit && \
+	  $(BIN)/pip-audit --strict --requirement requirements.lock --no-deps --disable-pip || \
+	  { echo "audit: a weakness was found, or the service could not be asked (see above)"; exit 1; }
 
 format: $(READY)  ## Format the code
 	$(BIN)/ruff check --fix .
