@@ -12,6 +12,7 @@ import pytest
 import torch
 
 from tuna_exp.comparison.report import environment, script_json
+from tuna_exp.dashboard.server import HOST
 from tuna_exp.errors import UserError
 from tuna_exp.models.sources import HubModel
 
@@ -54,8 +55,13 @@ def test_nothing_runs_what_it_reads() -> None:
 
 
 def test_nothing_listens_beyond_this_machine() -> None:
-    texts = {path.name: path.read_text(encoding="utf-8") for path in SOURCES}
-    assert not [name for name, text in texts.items() if "0.0.0.0" in text or '("", ' in text]
+    bound = [
+        (file, ast.unparse(node.args[0].elts[0]))
+        for file, name, node in calls()
+        if name.endswith(("Server", "bind")) and node.args and isinstance(node.args[0], ast.Tuple)
+    ]
+    assert bound and not [place for place in bound if place[1] not in ("HOST", "'127.0.0.1'")]
+    assert HOST == "127.0.0.1"
 
 
 def test_pages_escape_what_models_say() -> None:
@@ -64,7 +70,7 @@ def test_pages_escape_what_models_say() -> None:
     assert "<script" not in shown and "<img" not in shown
     embedded = str(script_json({"said": hostile + "<!--"}))
     assert "<" not in embedded and json.loads(embedded)["said"] == hostile + "<!--"
-    templates = [p for p in (ROOT / "src").rglob("*.html.jinja")]
+    templates = list((ROOT / "src").rglob("*.html.jinja"))
     assert templates and not [p.name for p in templates if re.search(r"\|\s*safe", p.read_text())]
 
 
