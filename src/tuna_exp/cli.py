@@ -11,6 +11,7 @@ import os
 import signal
 import sys
 import tempfile
+import threading
 import traceback
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -53,7 +54,8 @@ SMALLER = (
 
 def main() -> None:
     """Run the command in sys.argv and exit with its status."""
-    signal.signal(signal.SIGTERM, _told_to_end)
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGTERM, _told_to_end)
     try:
         sys.exit(dispatched(sys.argv[1:]))
     except (Exception, KeyboardInterrupt) as error:

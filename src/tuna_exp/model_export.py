@@ -258,12 +258,12 @@ class Card:
 
 
 def _origins_of(record: Record) -> Iterator[Origin]:
+    found: list[Origin | None] = []
     if isinstance(record, CandidateSet):
-        found = [c.origin for c in record.candidates]
+        found = [candidate.origin for candidate in record.candidates]
     elif isinstance(record, RankedExample):
-        found = [x.origin for x in (*record.responses, *record.judgements)]
-    else:
-        found = []
+        found = [response.origin for response in record.responses]
+        found += [judgement.origin for judgement in record.judgements]
     yield from (origin for origin in found if origin is not None)
 
 
