@@ -7,11 +7,13 @@ READY := $(VENV)/.ready
 COMMAND_TESTS := tests/test_cli.py tests/test_config.py tests/test_runs.py
 # Of chaos-demo: how often it kills, where its random instants start, and what makes the demo small.
 KILLS ?= 5
+ROUNDS ?= 200
+SECONDS ?= 600
 SEED ?= 0
 CHAOS ?= dataset.count=12 evaluation.verifiable.count=16 comparison.measured_sets=4
 
 .DEFAULT_GOAL := help
-.PHONY: help demo record record-ablations bench bench-quick bench-sampling bench-sweep chaos-demo chaos-spend test test-slow test-servers test-cluster check format lock wheel clean
+.PHONY: help demo record record-ablations bench bench-quick bench-sampling bench-sweep chaos chaos-demo chaos-spend fuzz test test-slow test-servers test-cluster check audit format lock wheel clean
 
 help:  ## Show the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -51,12 +53,18 @@ test: $(READY)  ## Run the tests
 	$(BIN)/python -m pytest -m "not slow and not servers and not cluster" $(addprefix --ignore=,$(COMMAND_TESTS))
 	$(BIN)/python -m pytest -m "not slow and not servers and not cluster" $(COMMAND_TESTS)
 
+chaos: $(READY)  ## Disturb tiny runs in every way, ROUNDS times, end them, compare; mounts small disks if root
+	$(BIN)/python -m tests.slow.chaos --rounds $(ROUNDS) --seed $(SEED) --out experiments/chaos/result.txt
+
 chaos-demo: $(READY)  ## Kill a small demo at random instants, end it, compare with one left alone
-	$(BIN)/python tests/slow/chaos.py $$(mktemp -d) $(KILLS) $(SEED) experiment=demo $(CHAOS)
+	$(BIN)/python -m tests.slow.chaos.kills $$(mktemp -d) $(KILLS) $(SEED) experiment=demo $(CHAOS)
 
 chaos-spend: $(READY)  ## Kill runs that buy answers, 200 times, and count at the server; caps and throughput
 	$(BIN)/python -m tests.slow.spend --requests 0 --out experiments/spend/kills.txt
 	$(BIN)/python -m tests.slow.spend --kills 0 --kill-couriers 0 --runs 0 --out experiments/spend/throughput.txt
+
+fuzz: $(READY)  ## Try odd texts on every parser of text from outside, SECONDS each
+	$(BIN)/python -m tests.slow.fuzz --seconds $(SECONDS) --out experiments/fuzz/result.txt
 
 test-slow: $(READY)  ## Run the tests that take minutes: kills at random moments, the wheel in an empty environment
 	$(BIN)/python -m pytest -m "slow and not servers and not cluster"
@@ -67,10 +75,17 @@ test-servers: $(READY)  ## Install and start real OpenAI- and Anthropic-compatib
 test-cluster: $(READY)  ## Sweeps under a real SLURM on loopback; needs root, slurm-wlm and the extra submitit
 	$(BIN)/python -m pytest -m cluster tests/cluster
 
-check: $(READY)  ## Lint, format and type checks
+check: $(READY)  ## Lint, format and type checks; dependencies as locked, no key in the checkout
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/python -m pip check
+	$(BIN)/python -m pytest tests/test_security.py
+
+audit: $(READY)  ## Ask a public service for known weaknesses of the locked dependencies
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check pip-audit && \
+	  $(BIN)/pip-audit --strict --requirement requirements.lock --no-deps --disable-pip || \
+	  { echo "audit: a weakness was found, or the service could not be asked (see above)"; exit 1; }
 
 format: $(READY)  ## Format the code
 	$(BIN)/ruff check --fix .

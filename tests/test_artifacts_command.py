@@ -155,3 +155,23 @@ def test_prune_wants_to_know_what(root: Path, arguments: list[str]) -> None:
 
 def test_flat_paths() -> None:
     assert flat({"a": {"b": [1, {"c": 2}]}, "d": {}}) == {"a.b[0]": 1, "a.b[1].c": 2, "d": {}}
+
+
+def test_verify_tells_a_wrong_byte_and_sets_it_aside(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from tuna_exp.plan import Step, execute
+    from tuna_exp.progress import QuietDisplay
+    from tuna_exp.store import Store
+
+    step = Step("sample", "letters", 1, {}, {}, lambda space: write(space.folder / "out"))
+
+    def write(path: Path) -> None:
+        path.write_text("abc")
+
+    store = Store(tmp_path)
+    folder = execute([step], store, QuietDisplay())[step.digest].folder
+    assert main(["verify", "--root", str(tmp_path)]) == 0
+    (folder / "out").write_text("abd")
+    assert main(["verify", "--root", str(tmp_path)]) == 1
+    assert "out: set aside" in capsys.readouterr().out and not folder.exists()

@@ -149,3 +149,52 @@ def test_an_unfinished_entry_knows_its_step(store: Store) -> None:
     (entry,) = store.entries()
     assert entry.state == "unfinished" and entry.manifest["label"] == "three letters"
     assert entry.key == STEP.digest[:16]
+
+
+def _flip(path: Path) -> None:
+    content = bytearray(path.read_bytes())
+    content[0] ^= 1
+    path.write_bytes(content)
+
+
+def test_one_wrong_bit_is_found_before_it_is_read(
+    store: Store, caplog: pytest.LogCaptureFixture
+) -> None:
+    """What had begun to read it is begun anew; what is finished stays."""
+    read: list[str] = []
+
+    def use(space: Workspace) -> None:
+        read.append((space.inputs["letters"] / "deep" / "out").read_text())
+        (space.folder / "used").write_text(read[-1])
+
+    reader = Step("rank", "reader", 1, {}, {"letters": STEP}, use)
+    _flip(build(store).folder / "deep" / "out")
+    (store.begin(reader) / "from-a-killed-attempt").write_text("poisoned")
+    made = execute([reader], store, QuietDisplay())[reader.digest]
+    assert read == ["abc"] and "moved to" in caplog.text
+    assert list(made.manifest["files"]) == ["used"]
+
+
+def test_what_was_made_while_its_input_was_damaged_is_not_kept(store: Store) -> None:
+    tries: list[str] = []
+
+    def use(space: Workspace) -> None:
+        source = space.inputs["letters"] / "deep" / "out"
+        if not tries:
+            _flip(source)
+        tries.append(source.read_text())
+        (space.folder / "used").write_text(tries[-1])
+        if len(tries) == 1:
+            raise ValueError("what was read made no sense")
+
+    reader = Step("rank", "reader", 1, {}, {"letters": STEP}, use)
+    made = execute([reader], store, QuietDisplay())[reader.digest]
+    assert len(tries) == 2 and (made.folder / "used").read_text() == "abc"
+
+
+def test_a_disk_that_keeps_turning_bits_ends_the_run(store: Store) -> None:
+    def use(space: Workspace) -> None:
+        _flip(space.inputs["letters"] / "deep" / "out")
+
+    with pytest.raises(UserError, match="check the disk"):
+        execute([Step("rank", "r", 1, {}, {"letters": STEP}, use)], store, QuietDisplay())

@@ -24,7 +24,7 @@ from rich.tree import Tree
 from tuna_exp.errors import UserError, nearest
 from tuna_exp.progress import spoken_time
 from tuna_exp.reasons import Reasons, flat, nearest_earlier
-from tuna_exp.store import Entry, Store, modified
+from tuna_exp.store import Artifact, Entry, Store, modified
 from tuna_exp.unfinished import Notebook
 
 _SHORT = 8
@@ -40,6 +40,8 @@ def main(argv: Sequence[str]) -> int:
     console = Console(width=None if sys.stdout.isatty() else 200, highlight=False)
     if arguments.command == "list":
         _list(store, console)
+    elif arguments.command == "verify":
+        return _verify(store, console)
     elif arguments.command == "explain":
         _explain(store, arguments.artifact, console)
     else:
@@ -47,15 +49,22 @@ def main(argv: Sequence[str]) -> int:
     return 0
 
 
+def store_root() -> Path:
+    """Return the artifact folder where none is named: TUNA_EXP_ARTIFACTS or `artifacts`."""
+    return Path(os.environ.get("TUNA_EXP_ARTIFACTS", "artifacts"))
+
+
 def _parser() -> argparse.ArgumentParser:
-    root = os.environ.get("TUNA_EXP_ARTIFACTS", "artifacts")
     shared = argparse.ArgumentParser(add_help=False)
     shared.add_argument(
-        "--root", type=Path, default=Path(root), help="artifact folder (%(default)s)"
+        "--root", type=Path, default=store_root(), help="artifact folder (%(default)s)"
     )
     parser = argparse.ArgumentParser(prog="tuna-exp artifacts", description=__doc__.splitlines()[0])
     commands = parser.add_subparsers(dest="command", required=True)
     commands.add_parser("list", parents=[shared], help="every artifact, the unfinished ones too")
+    commands.add_parser(
+        "verify", parents=[shared], help="hash every file; what is damaged is set aside (status 1)"
+    )
     explain = commands.add_parser("explain", parents=[shared], help="what made one, and why anew")
     explain.add_argument("artifact", metavar="DIGEST|FOLDER", help="the first digits are enough")
     prune = commands.add_parser("prune", parents=[shared], help="show or delete what may go")
@@ -105,9 +114,30 @@ def _took(entry: Entry) -> float:
     return float(entry.manifest.get("wall_seconds", Notebook(entry.folder).seconds))
 
 
+def _verify(store: Store, console: Console) -> int:
+    """Hash all finished artifacts, set the damaged ones aside, and return 1 where there was one."""
+    found = [entry for entry in store.entries() if entry.state != "unfinished"]
+    bad = {entry.folder: entry for entry in found if "." not in entry.folder.name}
+    told = {folder: _damage(store, entry) for folder, entry in bad.items()}
+    for folder, names in told.items():
+        if names:
+            moved = store.set_aside(bad[folder])
+            fate = "set aside; built anew when needed" if moved else "left: it is being built"
+            console.print(f"{_title(bad[folder])}: {names}: {fate}", markup=False, soft_wrap=True)
+    count = sum(map(bool, told.values()))
+    console.print(f"{len(told)} finished artifacts, {count} damaged")
+    return int(count > 0)
+
+
+def _damage(store: Store, entry: Entry) -> str:
+    if entry.state == "damaged":
+        return "its manifest, its marker or a size is wrong"
+    return ", ".join(store.verify(Artifact(entry.folder, entry.manifest)))
+
+
 def _explain(store: Store, wanted: str, console: Console) -> None:
     entries = store.entries()
-    entry = _named(wanted, entries)
+    entry = named(wanted, entries)
     facts = Table.grid(padding=(0, 2))
     for name, value in _summary(entry).items():
         facts.add_row(Text(name), Text(str(value)))
@@ -124,7 +154,7 @@ def _explain(store: Store, wanted: str, console: Console) -> None:
         console.print(f"  {reason}", markup=False, soft_wrap=True)
 
 
-def _named(wanted: str, entries: Sequence[Entry]) -> Entry:
+def named(wanted: str, entries: Sequence[Entry]) -> Entry:
     """The entry with this folder or first digits; a finished one before others of one digest."""
     folder = Path(wanted).absolute()
     found = [e for e in entries if e.folder == folder or e.key.startswith(wanted[:16].lower())]

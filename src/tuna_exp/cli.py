@@ -8,13 +8,16 @@ nor Lightning.
 import argparse
 import errno
 import os
+import signal
 import sys
 import tempfile
+import threading
 import traceback
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from types import FrameType
 
 import hydra
 from hydra._internal.utils import get_args_parser
@@ -61,12 +64,19 @@ SMALLER = (
 
 def main() -> None:
     """Run the command in sys.argv and exit with its status."""
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGTERM, _told_to_end)
     try:
         sys.exit(dispatched(sys.argv[1:]))
     except (Exception, KeyboardInterrupt) as error:
         message, status = words_of(error, sys.argv[1:])
         sys.stderr.write(f"tuna-exp: {message}\n")
         sys.exit(status)
+
+
+def _told_to_end(number: int, frame: FrameType | None) -> None:
+    """End as after Ctrl-C: what is under way is closed. A training first ends its step."""
+    raise Terminated
 
 
 def dispatched(arguments: Sequence[str]) -> int:

@@ -178,14 +178,15 @@ def wandb_sweep(arguments: Sequence[str]) -> int:
 
 COMMANDS = {
     "artifacts": Command(
-        artifacts, "results", "list|explain|prune",
+        artifacts, "results", "list|explain|verify|prune",
         "what has been computed, why, and how to free space",
         (
             ("artifacts list", "every stage that is done, with size and time"),
             ("artifacts explain DIGEST", "what made it, and which key made it differ"),
+            ("artifacts verify", "is every byte as it was written?"),
             ("artifacts prune --older-than 30d", "what may go; --yes deletes it"),
         ),
-        words=("list", "explain", "prune"),
+        words=("list", "explain", "verify", "prune"),
         flags=("--root", "--older-than", "--stage", "--unfinished", "--yes"),
     ),
     "compare": Command(
@@ -248,16 +249,17 @@ COMMANDS = {
         words=("subject=",), flags=("-m", "--json", "--config-dir"),
     ),
     "export": Command(
-        export, "data and rankings", "ARTIFACT --out FILE",
-        "a ranking as JSON lines, with where each response came from",
+        export, "data and rankings", "ARTIFACT --out PATH",
+        "a ranking as JSON lines, or a trained model with its card",
         (
             ("export artifacts/rank/DIGEST --out ranked.jsonl", "each response with its request"),
+            ("export artifacts/train/DIGEST --out my_model", "a Hugging Face folder to publish"),
             (
                 "export artifacts/rank/DIGEST --out ranked.jsonl --without openai-terms",
                 "without what may not be passed on",
             ),
         ),
-        flags=("--out", "--without", "--ledger"),
+        flags=("--out", "--without", "--ledger", "--license", "--runs", "--root"),
     ),
     "ledger": Command(
         ledger, "money", "[show KEY]", "what was asked of services, and what it cost",

@@ -1,5 +1,7 @@
 """`tuna-exp export`: a ranking or samples as JSON lines that say where each response came from.
 
+Of a training it writes the model (`model_export`).
+
 A line holds an instruction and its responses with rank, score and log-probabilities; for each the
 model and, of a service, the request: a digest of the prompt, parameters, seed, snapshot, cost and
 the licence tag of its writer; and what every judgement was shown, in which order, and replied.
@@ -17,6 +19,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
+from tuna_exp.artifacts_command import named, store_root
 from tuna_exp.durable import disk_failures, write_durably
 from tuna_exp.errors import UserError
 from tuna_exp.records import (
@@ -31,9 +34,10 @@ from tuna_exp.records import (
 from tuna_exp.services.ledger import Ledger
 from tuna_exp.stages.rank import RANKING
 from tuna_exp.stages.sample import CANDIDATES
-from tuna_exp.store import MANIFEST
+from tuna_exp.store import MANIFEST, Store
 
 LEDGER = "ledger.sqlite"
+CHECKPOINT = "checkpoint"
 # Of a request's body: what it asks, told by its digest, and what has a name of its own.
 _PROMPT = ("messages", "prompt", "system")
 
@@ -42,11 +46,15 @@ def main(arguments: Sequence[str]) -> int:
     """Export an artifact and return 0. Raises UserError where it cannot be read or written."""
     given = _parser().parse_args(arguments)
     folder = given.artifact
+    if not folder.is_dir():
+        folder = named(str(folder), Store(given.root).entries()).folder
+    if (folder / CHECKPOINT).is_dir():
+        return _model(folder, given)
     kind = next((name for name in (RANKING, CANDIDATES) if (folder / name).is_file()), None)
     if kind is None:
         raise UserError(
             f"{folder} has neither {RANKING} nor {CANDIDATES}. Cure: give the folder of a rank or "
-            "sample artifact; `tuna-exp artifacts list` shows them."
+            "sample artifact, or of a training; `tuna-exp artifacts list` shows them."
         )
     ledger = given.ledger or folder.absolute().parents[1] / LEDGER
     made = Exported(Sources(Ledger(ledger) if ledger.is_file() else None), given.without)
@@ -61,6 +69,18 @@ def main(arguments: Sequence[str]) -> int:
         f"{len(lines)} sets written to {given.out}; left out for their licence: "
         f"{made.responses_left_out} responses, {made.sets_left_out} sets with fewer than two.\n"
     )
+    return 0
+
+
+def _model(folder: Path, given: argparse.Namespace) -> int:
+    if given.without:
+        raise UserError(
+            f"--without {given.without[0]}: what a model has learnt cannot be left out of it. "
+            "Cure: train it on a ranking without that, or export it with its terms in the card."
+        )
+    from tuna_exp.model_export import export_model
+
+    sys.stdout.write(export_model(folder, given.out, given.license, given.runs))
     return 0
 
 
@@ -199,8 +219,13 @@ def manifest(folder: Path) -> Mapping[str, Any]:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="tuna-exp export", description=__doc__.split("\n")[0])
-    parser.add_argument("artifact", type=Path, help="folder of a rank or sample artifact")
-    parser.add_argument("--out", type=Path, required=True, help="file of JSON lines to write")
+    parser.add_argument("artifact", type=Path, help="folder or first digits")
+    parser.add_argument("--root", type=Path, default=store_root(), help="artifacts (%(default)s)")
+    parser.add_argument("--out", type=Path, required=True, help="file to write; a model: folder")
+    parser.add_argument("--license", help="of a model: its licence on the Hub (default: unknown)")
+    parser.add_argument(
+        "--runs", type=Path, default=Path("runs"), help="of a model: runs that tell the command"
+    )
     parser.add_argument(
         "--without", action="append", default=[], metavar="LICENCE",
         help="leave out what was written under this licence tag; may be given again",

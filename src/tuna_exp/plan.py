@@ -9,16 +9,16 @@ import hashlib
 import json
 import math
 import re
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from tuna_exp.durable import DISK_FULL, disk_failures
 from tuna_exp.efficiency.meters import metered
-from tuna_exp.errors import ConfigError
+from tuna_exp.errors import ConfigError, UserError
 from tuna_exp.executors.base import Executor, InProcess
 from tuna_exp.memory import kept_memory
 from tuna_exp.progress import Bar, Display
@@ -32,6 +32,7 @@ _SECRET = re.compile(
     r"(.*_)?(api_?key|secret|secret_key|password|passwd)|((access|auth|api|bearer|hf)_)?token"
 )
 _EXACT_FLOAT = 2**53
+_TRIES = 3  # of building what damaged artifacts were needed for
 
 
 @dataclass(frozen=True, eq=False)
@@ -191,6 +192,20 @@ def _walk(final: Sequence[Step], finished: Callable[[Step], bool]) -> list[Step]
     return order
 
 
+class DamagedInputError(Exception):
+    """What a step was made from is not what had been written; the step's work was thrown away."""
+
+
+@dataclass(frozen=True)
+class Means:
+    """What steps are built with: where artifacts are, who is told, who works on batches."""
+
+    store: Store
+    display: Display
+    follower: Follower | None
+    executor: Executor
+
+
 def execute(
     final: Sequence[Step],
     store: Store,
@@ -204,16 +219,33 @@ def execute(
     building waited for. An input that only finished artifacts need is neither built nor returned.
     A step that raises leaves its folder to be continued. Every artifact that is there must be
     acceptable to its step, be it new, reused or needed by finished ones alone.
+
+    What is used is hashed before it is read, and again before what was made from it is committed.
+    Where a byte differs the artifact is set aside and built anew, with all that had read it.
     """
     _accept_finished(final, store)
+    for _ in range(_TRIES):
+        with suppress(DamagedInputError):
+            return _execute(final, Means(store, display, follower, executor or InProcess()))
+    raise UserError(
+        f"artifacts in {store.root} were damaged {_TRIES} times while they were read. Cure: check "
+        "the disk, or name another artifact folder with artifacts=FOLDER."
+    )
+
+
+def _execute(final: Sequence[Step], means: Means) -> dict[str, Artifact]:
+    store, display = means.store, means.display
     artifacts: dict[str, Artifact] = {}
     reused: list[str] = []
+    damaged: set[str] = set()
 
     def finished(step: Step) -> bool:
-        artifact = store.find(step)
+        artifact = store.find_whole(step)
         if artifact is not None:
             artifacts[step.digest] = artifact
             reused.append(step.label)
+        elif store.is_damaged(step):
+            damaged.add(step.digest)
         return artifact is not None
 
     missing = _walk(final, finished)
@@ -221,12 +253,14 @@ def execute(
         if step.ready:
             step.ready()
     display.plan(reused, sum(step.work for step in missing), len(missing))
-    if follower:
-        follower.planned(final)
+    if means.follower:
+        means.follower.planned(final)
     for step in missing:
-        inputs = {name: artifacts[made.digest].folder for name, made in step.inputs.items()}
-        using = executor or InProcess()
-        artifacts[step.digest] = _build(step, store, inputs, display, follower, using)
+        inputs = {name: artifacts[made.digest] for name, made in step.inputs.items()}
+        if damaged & {made.digest for made in step.inputs.values()}:
+            with store.lock(step, partial(display.waiting, step.label)):
+                store.discard(step)
+        artifacts[step.digest] = _build(step, inputs, means)
         _accept(step, artifacts[step.digest])
     return artifacts
 
@@ -242,15 +276,9 @@ def _accept(step: Step, artifact: Artifact | None) -> None:
         step.accept(artifact)
 
 
-def _build(
-    step: Step,
-    store: Store,
-    inputs: Mapping[str, Path],
-    display: Display,
-    follower: Follower | None,
-    executor: Executor,
-) -> Artifact:
-    with store.lock(step, lambda text: display.waiting(step.label, text)):
+def _build(step: Step, inputs: Mapping[str, Artifact], means: Means) -> Artifact:
+    store, display, follower = means.store, means.display, means.follower
+    with store.lock(step, partial(display.waiting, step.label)):
         artifact = store.settle(step)
         if artifact is not None:
             display.reused(step.label, step.work)
@@ -259,13 +287,30 @@ def _build(
         watched = follower.building(step) if follower else nullcontext(None)
         with display.step(step.label, step.work) as bar, watched as tell:
             with (
+                _from_whole(step, store, inputs),
                 disk_failures(folder, DISK_FULL),
                 Notebook(folder).attempt(),
                 kept_memory(),
                 metered(folder),
             ):
-                step.run(Workspace(folder, inputs, bar, executor))
+                places = {name: made.folder for name, made in inputs.items()}
+                step.run(Workspace(folder, places, bar, means.executor))
             artifact = store.commit(step)
             if tell:
                 tell(artifact)
             return artifact
+
+
+@contextmanager
+def _from_whole(step: Step, store: Store, inputs: Mapping[str, Artifact]) -> Iterator[None]:
+    """Throw a step's work away, be it done or failed, where an input was damaged meanwhile."""
+    failure: Exception | None = None
+    try:
+        yield
+    except Exception as error:
+        failure = error
+    if any(store.verify(artifact) for artifact in inputs.values()):
+        store.discard(step)
+        raise DamagedInputError from failure
+    if failure is not None:
+        raise failure

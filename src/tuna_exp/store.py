@@ -90,6 +90,14 @@ class Store:
         """The finished artifact of a step, or None. Looks at marker, manifest and file sizes."""
         return _sound(self.folder(step), step.digest)
 
+    def find_whole(self, step: "Step") -> Artifact | None:
+        """The finished artifact of a step where every byte of it is as it was written, or None.
+
+        Reads all of it, at the speed of SHA-256 (some GB in a few seconds).
+        """
+        artifact = self.find(step)
+        return artifact if artifact is not None and not self.verify(artifact) else None
+
     @contextmanager
     def lock(self, step: "Step", waiting: Callable[[str], None]) -> Iterator[None]:
         """Hold the right to build a step; `waiting` is told who has it while it is not free."""
@@ -110,11 +118,12 @@ class Store:
     def settle(self, step: "Step") -> Artifact | None:
         """Under the lock: put right what a killed run has left; return what is finished, if it is.
 
-        A folder that was committed but not yet renamed is renamed, a damaged one is set aside.
+        A folder that was committed but not yet renamed is renamed, one that is damaged by as little
+        as a bit is set aside.
         """
         final = self.folder(step)
         with disk_failures(final):
-            artifact = _sound(final, step.digest)
+            artifact = self.find_whole(step)
             if artifact is None and final.exists():
                 _set_aside(final)
             if artifact is None and _sound(_unfinished(final), step.digest) is not None:
@@ -129,6 +138,17 @@ class Store:
             (work / MARKER).unlink(missing_ok=True)
             write_durably(work / MEMORY / "step.json", json.dumps(step.recipe, indent=1))
         return work
+
+    def is_damaged(self, step: "Step") -> bool:
+        """Whether there is a finished artifact of a step which is not what was written."""
+        return self.folder(step).exists() and self.find_whole(step) is None
+
+    def discard(self, step: "Step") -> None:
+        """Under the lock: forget what was done of a step: what it was made from is damaged."""
+        work = _unfinished(self.folder(step))
+        with disk_failures(work):
+            if work.exists():
+                shutil.rmtree(work)
 
     def commit(self, step: "Step") -> Artifact:
         """Under the lock: turn the work folder into the finished artifact."""
@@ -157,8 +177,19 @@ class Store:
     def verify(self, artifact: Artifact) -> list[str]:
         """Hash every file again; the names of those that are missing or differ, [] when sound."""
         files: Mapping[str, Any] = artifact.manifest["files"]
-        paths = {name: artifact.folder / name for name in files}
-        return [n for n, p in paths.items() if not p.is_file() or fingerprint(p) != files[n]]
+        return [
+            name for name, told in files.items() if not _is_as_told(artifact.folder / name, told)
+        ]
+
+    def set_aside(self, entry: Entry) -> bool:
+        """Move a damaged artifact away, to be built anew; False where a run builds it now."""
+        final = entry.folder.with_name(entry.key)
+        try:
+            with disk_failures(final), _lock_of(final).acquire(timeout=0):
+                _set_aside(final)
+        except Timeout:
+            return False
+        return True
 
     def entries(self) -> list[Entry]:
         """Every folder of the store: finished, unfinished and damaged; oldest first."""
@@ -244,6 +275,13 @@ def finished(folder: Path) -> Artifact | None:
     """Return the artifact that a folder holds, None where it is not a whole one."""
     manifest = _read(folder)
     return None if manifest is None else Artifact(folder, manifest)
+
+
+def _is_as_told(path: Path, told: Mapping[str, Any]) -> bool:
+    try:
+        return fingerprint(path) == told
+    except OSError:  # gone, or the disk cannot read it
+        return False
 
 
 def _publish(final: Path) -> Artifact:

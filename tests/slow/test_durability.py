@@ -1,6 +1,5 @@
 """Whole runs of the real command that are killed, or that meet another run of the same."""
 
-import csv
 import os
 import re
 import subprocess
@@ -10,11 +9,13 @@ from pathlib import Path
 
 import pytest
 
+from tests.slow.chaos.ending import table
 from tuna_exp.store import Store
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 COMMAND = [sys.executable, "-m", "tuna_exp", "experiment=tiny"]
-CHAOS = Path(__file__).with_name("chaos.py")
+CHAOS = [sys.executable, "-m", "tests.slow.chaos.kills"]
+CHECKOUT = Path(__file__).parents[2]
 STEPS = 27
 ROUNDS = 10
 
@@ -28,14 +29,6 @@ def start(folder: Path, said: Path, cache: Path) -> subprocess.Popen[bytes]:
         return subprocess.Popen(
             COMMAND, cwd=folder, stderr=display, stdout=subprocess.DEVNULL, env=environment
         )
-
-
-def table(folder: Path) -> list[dict[str, str]]:
-    """The rows of the one comparison in a folder, without the time that each method took."""
-    (path,) = folder.glob("artifacts/compare/*/table.csv")
-    rows = list(csv.DictReader(path.open(encoding="utf-8")))
-    assert len(rows) > 4
-    return [{key: row[key] for key in row if "seconds" not in key} for row in rows]
 
 
 def assert_each_step_done_once(folder: Path, *displays: Path) -> None:
@@ -62,8 +55,8 @@ def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
 def test_a_run_killed_at_random_moments_ends_the_same(tmp_path: Path) -> None:
     """With W&B, whose service outlives the run that is killed. Most kills hit a step."""
     settings = ["experiment=tiny", "logger=[csv,wandb]"]
-    command = [sys.executable, str(CHAOS), str(tmp_path), str(ROUNDS), "0", *settings]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=900)
+    command = [*CHAOS, str(tmp_path), str(ROUNDS), "0", *settings]
+    done = subprocess.run(command, cwd=CHECKOUT, capture_output=True, text=True, timeout=900)
     assert done.returncode == 0, done.stdout + done.stderr
     hits = int(done.stdout.splitlines()[-1].partition(" kills hit")[0])
     assert hits >= ROUNDS // 3, done.stdout

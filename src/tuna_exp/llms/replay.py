@@ -6,7 +6,6 @@ instruction's words, so a recording serves any dataset that asks the same. Left 
 tokens, and drawing anew (a record has what it has).
 """
 
-import gzip
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -16,10 +15,21 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from tuna_exp.datasets.reading import read_text
 from tuna_exp.errors import ConfigError, DataError
 from tuna_exp.llms.base import Form, Gift
 from tuna_exp.llms.decoding import Decoding
 from tuna_exp.records import Candidate, CandidateSet, Instruction
+
+# What a line of another shape raises.
+_UNREADABLE = (
+    ValueError,
+    KeyError,
+    TypeError,
+    AttributeError,
+    RecursionError,
+    ValidationError,
+)
 
 
 @dataclass(frozen=True)
@@ -120,19 +130,17 @@ class OpenReplay:
 
 def recorded(path: Path) -> list[tuple[str, Sequence[Candidate]]]:
     """Read a file's records: the words of each instruction and its answers."""
-    opened = gzip.open if path.suffix == ".gz" else open
     records = []
-    with opened(path, "rt", encoding="utf-8") as lines:
-        for number, line in enumerate(lines, 1):
-            try:
-                records.append(_record(json.loads(line)))
-            except (ValueError, KeyError, TypeError, AttributeError, ValidationError) as error:
-                reason = str(error).splitlines()[0]
-                raise DataError(
-                    f"{path}:{number}: no recorded answers ({type(error).__name__}: {reason}). "
-                    'Cure: lines like {"instruction": ..., "responses": [...]}, or the '
-                    "candidates.jsonl of an artifact."
-                ) from error
+    for number, line in enumerate(read_text(path).rstrip("\n").split("\n"), 1):
+        try:
+            records.append(_record(json.loads(line)))
+        except _UNREADABLE as error:
+            reason = (str(error).splitlines() or [""])[0]
+            raise DataError(
+                f"{path}:{number}: no recorded answers ({type(error).__name__}: {reason}). "
+                'Cure: lines like {"instruction": ..., "responses": [...]}, or the '
+                "candidates.jsonl of an artifact."
+            ) from error
     return records
 
 

@@ -158,7 +158,11 @@ def cache_root() -> Path:
     return Path(named).expanduser() if named else user_cache_path("tuna_exp", appauthor=False)
 
 
-def build_folder(target: Path, build: Callable[[Path], None]) -> Path:
+def build_folder(
+    target: Path,
+    build: Callable[[Path], None],
+    cure: str = f"name another folder with {CACHE_VARIABLE}",
+) -> Path:
     """Return `target`, made by `build(folder)` where it is not there: whole or not at all.
 
     One process builds, others wait; what a killed build left behind is deleted by the next.
@@ -173,8 +177,7 @@ def build_folder(target: Path, build: Callable[[Path], None]) -> Path:
                 _build(part, target, build)
     except OSError as failure:
         raise UserError(
-            f"model folder {target} cannot be written: {failure}. Cure: free some space or name "
-            f"another folder with {CACHE_VARIABLE}."
+            f"model folder {target} cannot be written: {failure}. Cure: free some space or {cure}."
         ) from failure
     return target
 

@@ -231,7 +231,7 @@ def read_form(kind: type[R], reply: str) -> R | str:
     """Return a reply that keeps to its schema, or the kind of refusal: not_json, wrong_schema."""
     try:
         value = json.loads(reply)
-    except ValueError:
+    except (ValueError, RecursionError):
         return "not_json"
     try:
         return kind.model_validate(value)

@@ -25,6 +25,8 @@ ENDED: Mapping[str, FinishReason] = {
     "refusal": "refusal",
 }
 READ = ("messages", "prompt", "system", "response_format", "output_config")  # counts as input
+# What reading a reply of another shape raises; a number may also be too large for an int.
+UNREADABLE = (KeyError, TypeError, ValueError, AttributeError, OverflowError)
 # Bytes around a text that a service may add as its chat template, in tokens at most.
 TEMPLATE_TOKENS = 64
 
@@ -94,7 +96,9 @@ class OpenAIChat:
         text = refusal or message.get("content") or ""
         known = (choice.get("logprobs") or {}).get("content")
         logps = None if known is None else tuple(float(token["logprob"]) for token in known)
-        return Choice(text, logps, "refusal" if refusal else finish(choice["finish_reason"]))
+        return Choice(
+            text_of(text), logps, "refusal" if refusal else finish(choice["finish_reason"])
+        )
 
 
 class OpenAICompletions:
@@ -127,7 +131,7 @@ class OpenAICompletions:
             known = [token["logprob"] for token in told["content"]]
         # The first token of an echo follows nothing, and has none.
         logps = None if known is None else tuple(float(p) for p in known if p is not None)
-        return Choice(choice["text"], logps, finish(choice["finish_reason"]))
+        return Choice(text_of(choice["text"]), logps, finish(choice["finish_reason"]))
 
 
 class AnthropicMessages:
@@ -163,7 +167,7 @@ class AnthropicMessages:
             read = int(used["input_tokens"]) + cached + written
             taken = Taken(read, cached, int(used["output_tokens"]))
             return Reply((choice,), str(reply.get("model", "")), taken)
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
+        except UNREADABLE as error:
             raise unreadable(raw, error) from error
 
 
@@ -199,6 +203,13 @@ def anthropic_form(form: "Form") -> dict[str, Any]:
     return {"format": {"type": "json_schema", "schema": form.schema}}
 
 
+def text_of(value: object) -> str:
+    """Return an answer's text. Raises TypeError where it is none."""
+    if not isinstance(value, str):
+        raise TypeError(f"its text is a {type(value).__name__}")
+    return value
+
+
 def finish(reason: str | None) -> FinishReason:
     """Return why an answer ended, in our words."""
     return ENDED.get(reason or "", "stop")
@@ -210,7 +221,7 @@ def openai_reply(raw: str, read: Callable[[Mapping[str, Any]], Choice]) -> Reply
     try:
         choices = tuple(map(read, reply["choices"]))
         return Reply(choices, str(reply.get("model", "")), openai_taken(reply))
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
+    except UNREADABLE as error:
         raise unreadable(raw, error) from error
 
 
@@ -227,7 +238,7 @@ def parsed(raw: str) -> dict[str, Any]:
     """Read a JSON object. Raises ReplyError."""
     try:
         reply = json.loads(raw)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise unreadable(raw, error) from error
     if not isinstance(reply, dict):
         raise unreadable(raw, TypeError(f"it is a {type(reply).__name__}"))

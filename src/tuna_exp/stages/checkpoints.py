@@ -95,7 +95,8 @@ def fit_on(
     """
     module.train()
     with ending_told(checkpoints):
-        trainer.fit(module, loader, ckpt_path=last_good(checkpoints.folder))
+        # Ours, but whoever may write there should not run code here.
+        trainer.fit(module, loader, ckpt_path=last_good(checkpoints.folder), weights_only=True)
     module.eval()
 
 

@@ -18,6 +18,7 @@ from tuna_exp.study.sheets import verdict_columns
 
 _SHOWN = 5
 _DELIMITERS = ",;\t"
+_DIGITS = 9  # of a seat or a place, more than any study has
 # What a verdict on a pair says about the places of its first and second response.
 _PLACES = {"1": (1, 2), "2": (2, 1), "0": (1, 1)}
 
@@ -72,7 +73,7 @@ def _sheet(path: Path, key: Key) -> _Sheet:
         return _from_csv(path, text, key)
     try:
         return _Sheet.model_validate(json.loads(text))
-    except (ValidationError, ValueError) as error:
+    except (ValidationError, ValueError, RecursionError) as error:
         place = ""
         if isinstance(error, ValidationError):
             first = error.errors()[0]
@@ -87,8 +88,14 @@ def _from_csv(path: Path, text: str, key: Key) -> _Sheet:
     """Read a filled sheet; the rater is the file's name, because a sheet has no place for one."""
     header = text.splitlines()[0]
     delimiter = max(_DELIMITERS, key=header.count)
-    lines = csv.DictReader(io.StringIO(text, newline=""), delimiter=delimiter)
-    rows = [line for line in lines if any(line.values())]
+    lines = csv.DictReader(io.StringIO(text, newline=""), delimiter=delimiter, restval="")
+    try:
+        rows = [line for line in lines if any(line.values())]
+    except csv.Error as error:  # a field longer than any of ours, say
+        raise DataError(
+            f"{path} is no table of comma-separated values ({error}). Cure: fill in study.csv and "
+            "keep its columns."
+        ) from error
     needed = ["study", "seat", "item", *verdict_columns(key)]
     missing = [column for column in needed if not rows or column not in rows[0]]
     if missing:
@@ -105,7 +112,7 @@ def _from_csv(path: Path, text: str, key: Key) -> _Sheet:
     return _Sheet(
         study=study,
         rater=path.stem,
-        seat=int(seat) if seat.isdigit() else 0,
+        seat=_number(seat),
         answers=tuple(reply for reply in replies if reply),
     )
 
@@ -122,12 +129,17 @@ def _reply(path: Path, row: dict[str, str], key: Key) -> _Reply | None:
                 "2 (the second is) or 0 (a tie). Cure: write one of them."
             )
         return _Reply(item=row["item"], places=_PLACES[said[0]])
-    if not all(place.isdigit() for place in said if place):
+    if not all(_number(place) for place in said if place):
         raise DataError(
             f"{path}: places '{' '.join(said)}' on {row['item']}; allowed are whole numbers, 1 for "
             "the best. Cure: write them so."
         )
-    return _Reply(item=row["item"], places=tuple(int(place) for place in said if place))
+    return _Reply(item=row["item"], places=tuple(_number(place) for place in said if place))
+
+
+def _number(text: str) -> int:
+    """Read a number of a few plain digits; 0 for anything else."""
+    return int(text) if text.isascii() and text.isdigit() and len(text) < _DIGITS else 0
 
 
 def _checked(path: Path, sheet: _Sheet, key: Key, allow_missing: bool) -> Answers:

@@ -1,6 +1,6 @@
 """Kill a real run with SIGKILL at random instants, end it, and hold it against one left alone.
 
-    python tests/slow/chaos.py FOLDER KILLS SEED [OVERRIDE ...]
+    python -m tests.slow.chaos.kills FOLDER KILLS SEED [OVERRIDE ...]
 
 runs `tuna-exp OVERRIDE ...` in FOLDER/calm and FOLDER/killed, which must not be there yet, each
 with artifacts of its own. What must hold: the same artifacts with the same files to the byte
@@ -10,7 +10,6 @@ the end, and no kill cost more than one attempt. The last line tells the counts;
 1 where something differs.
 """
 
-import csv
 import os
 import random
 import re
@@ -21,7 +20,8 @@ from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
-from tuna_exp.store import MANIFEST, Entry, Store
+from tests.slow.chaos.ending import differences, finished, results, stamp
+from tuna_exp.store import Store
 
 PLACES = ["artifacts=artifacts", "hydra.run.dir=run"]
 
@@ -70,46 +70,6 @@ def kill_at(seconds: float, folder: Path, overrides: list[str]) -> str | None:
     hit = child.wait() < 0
     lines = (folder / "said").read_text().splitlines()
     return lines[-1] if hit else None
-
-
-def finished(folder: Path) -> dict[str, Entry]:
-    """The finished artifacts of a run by STAGE/KEY."""
-    entries = Store(folder / "artifacts").entries()
-    return {f"{e.folder.parent.name}/{e.key}": e for e in entries if e.state == "finished"}
-
-
-def stamp(entry: Entry) -> tuple[int, int]:
-    """What changes where an artifact is built anew: its manifest's inode and time."""
-    told = (entry.folder / MANIFEST).stat()
-    return told.st_ino, told.st_mtime_ns
-
-
-def results(entry: Entry) -> dict[str, object]:
-    """Size and SHA-256 of an artifact's files, without its logs."""
-    return {name: f for name, f in entry.manifest["files"].items() if not name.startswith("logs/")}
-
-
-def table(folder: Path) -> list[dict[str, str]]:
-    """The rows of the comparison, without the time that each method took."""
-    (path,) = folder.glob("artifacts/compare/*/table.csv")
-    with path.open(encoding="utf-8") as lines:
-        rows = list(csv.DictReader(lines))
-    return [{key: row[key] for key in row if "seconds" not in key} for row in rows]
-
-
-def differences(calm: Path, killed: Path) -> Iterator[str]:
-    """Yield each way in which the two runs did not end the same."""
-    ours, theirs = finished(calm), finished(killed)
-    if ours.keys() != theirs.keys():
-        yield f"other artifacts: {sorted(ours.keys() ^ theirs.keys())}"
-    for key in ours.keys() & theirs.keys():
-        if not key.startswith("compare/"):  # its report tells times
-            one, two = results(ours[key]), results(theirs[key])
-            names = sorted(n for n in {**one, **two} if one.get(n) != two.get(n))
-            label = ours[key].manifest["label"]
-            yield from (f"{key} ({label}): {name} differs" for name in names)
-    if table(calm) != table(killed):
-        yield "the final tables differ"
 
 
 def repetitions(killed: Path, stamps: dict[str, tuple[int, int]], hits: int) -> Iterator[str]:
