@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import lightning as L
+import torch
 from lightning.pytorch.utilities.types import OptimizerLRScheduler
 from torch import Tensor
 from torch.nn import Parameter
@@ -13,9 +14,12 @@ from transformers import PreTrainedModel, get_scheduler
 
 from tuna_exp.batching.batch import RankedBatch
 from tuna_exp.batching.order import ResumableLoader
-from tuna_exp.losses.head import HEADS
+from tuna_exp.losses.head import HEADS, Head
 from tuna_exp.losses.likelihood import mle_loss, token_logps
+from tuna_exp.losses.step import StepSums
+from tuna_exp.parallel.strategies import data_place
 
+LogpsOf = Callable[[PreTrainedModel, RankedBatch, Head], Tensor]
 MakeOptimizer = Callable[[Iterable[Parameter]], Optimizer]
 
 
@@ -41,6 +45,10 @@ class Trainable(L.LightningModule):
         # (estimated_stepping_batches) would start the loader before a checkpoint has told it where
         # to continue.
         self.total_steps = 0
+        self.logps: LogpsOf = token_logps
+        # Of what is drawn in training, such as dropout. A micro-batch draws from its own number, so
+        # that a continued training draws as one that was not killed.
+        self.seed = 0
 
     def configure_optimizers(self) -> OptimizerLRScheduler:
         """Return the optimizer over trainable parameters and its schedule, stepped with it."""
@@ -53,7 +61,7 @@ class Trainable(L.LightningModule):
         }
 
     def on_train_batch_start(self, batch: Any, batch_idx: int) -> None:
-        """Tell the loader which micro-batch is being trained on.
+        """Tell the loader which micro-batch is being trained on, and seed what it draws.
 
         At its start and not at its end, because checkpoints are saved by callbacks, whose hooks run
         before the module's own; none is saved between start and end.
@@ -61,6 +69,19 @@ class Trainable(L.LightningModule):
         loader = self.trainer.train_dataloader
         if isinstance(loader, ResumableLoader):
             loader.trained = batch_idx + 1
+        torch.manual_seed(hash((self.seed, batch_idx, data_place(self.trainer)[0])) % 2**63)
+
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Count micro-batches as this training splits its steps: the other had other devices.
+
+        Checkpoints hold whole steps.
+        """
+        taken = int(checkpoint["global_step"]) * self.trainer.accumulate_grad_batches
+        progress = checkpoint["loops"]["fit_loop"]["epoch_loop.batch_progress"]
+        for counts in (progress["total"], progress["current"]):
+            # Shifted, not set: Lightning tells by their differences where it was.
+            shift = taken - counts["ready"]
+            counts.update({name: count + shift for name, count in counts.items()})
 
 
 class Objective(Trainable):
@@ -74,10 +95,11 @@ class Objective(Trainable):
     ) -> None:
         super().__init__(model, optimizer, schedule)
         self.head = head
+        self.sums = StepSums()
 
     def likelihood(self, batch: RankedBatch) -> tuple[Tensor, Tensor]:
         """Return response tokens' log-probabilities (T,) and this share of the loss (scalar)."""
-        logp_T = token_logps(self.model, batch, HEADS[self.head])
+        logp_T = self.logps(self.model, batch, HEADS[self.head])
         return logp_T, mle_loss(logp_T, batch)
 
     @property
@@ -87,9 +109,15 @@ class Objective(Trainable):
         Lightning divides by those it accumulates and averages over devices; the losses are already
         shares of the step, so the objective multiplies by this number.
         """
-        return int(self.trainer.accumulate_grad_batches) * self.trainer.world_size
+        return int(self.trainer.accumulate_grad_batches) * data_place(self.trainer)[1]
 
-    def log_losses(self, batch: RankedBatch, **losses: Tensor) -> None:
-        """Log scalars scaled to a whole step; accumulating, each is one micro-batch's estimate."""
-        values = {name: loss.detach() * self.parts for name, loss in losses.items()}
-        self.log_dict(values, batch_size=len(batch.rank_BN), sync_dist=self.trainer.world_size > 1)
+    def add_losses(self, batch_idx: int, **losses: Tensor) -> None:
+        """Add a micro-batch's shares, scalars; with the last of a step, log all that was added."""
+        for name, share in losses.items():
+            self.sums.add_share(name, share)
+        if (batch_idx + 1) % self.trainer.accumulate_grad_batches == 0:
+            self.log_dict(self.told(), batch_size=1)
+
+    def told(self) -> dict[str, float]:
+        """Return what is logged of a step: the values of all its micro-batches and processes."""
+        return self.sums.taken()
