@@ -7,10 +7,10 @@ and would change with how a step is split.
 from collections import defaultdict
 from dataclasses import dataclass, field
 
-import torch.distributed as dist
 from torch import Tensor
 
 from tuna_exp.losses.metrics import Mean
+from tuna_exp.parallel.team import everyone
 
 Sums = dict[str, float]
 
@@ -48,19 +48,10 @@ class StepSums:
         ]
         for one in (self.shares, self.totals, self.counts):
             one.clear()
-        shares, totals, counts = (_added(parts) for parts in zip(*_gathered(own), strict=True))
+        shares, totals, counts = (_added(parts) for parts in zip(*everyone(own), strict=True))
         return shares | {name: totals[name] / n for name, n in counts.items() if n}
 
 
 def _added(parts: tuple[Sums, ...]) -> Sums:
     names = dict.fromkeys(name for part in parts for name in part)
     return {name: sum(part.get(name, 0.0) for part in parts) for name in names}
-
-
-def _gathered(own: list[Sums]) -> list[list[Sums]]:
-    """Return what every process has, in the order of ranks."""
-    if not (dist.is_available() and dist.is_initialized()):
-        return [own]
-    everyone: list[list[Sums]] = [[]] * dist.get_world_size()
-    dist.all_gather_object(everyone, own)
-    return everyone

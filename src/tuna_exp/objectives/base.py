@@ -17,6 +17,7 @@ from tuna_exp.batching.order import ResumableLoader
 from tuna_exp.losses.head import HEADS, Head
 from tuna_exp.losses.likelihood import mle_loss, token_logps
 from tuna_exp.losses.step import StepSums
+from tuna_exp.parallel.sharding import shard, sharded_logps
 from tuna_exp.parallel.strategies import data_place
 
 LogpsOf = Callable[[PreTrainedModel, RankedBatch, Head], Tensor]
@@ -59,6 +60,13 @@ class Trainable(L.LightningModule):
             "optimizer": optimizer,
             "lr_scheduler": {"scheduler": scheduler, "interval": "step"},
         }
+
+    def configure_model(self) -> None:
+        """Share the model out where the strategy leaves that to us."""
+        mesh = self.device_mesh
+        if mesh is not None and self.logps is token_logps:
+            shard(self.model, mesh)
+            self.logps = sharded_logps
 
     def on_train_batch_start(self, batch: Any, batch_idx: int) -> None:
         """Tell the loader which micro-batch is being trained on, and seed what it draws.

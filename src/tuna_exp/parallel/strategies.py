@@ -38,3 +38,8 @@ def data_place(trainer: Trainer) -> tuple[int, int]:
     """
     together = tensor_parallel_size(trainer.strategy)
     return trainer.global_rank // together, trainer.world_size // together
+
+
+def one_device() -> str:
+    """Return Lightning's name for the strategy of one device, whichever that is."""
+    return "auto"

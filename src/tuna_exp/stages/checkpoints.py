@@ -22,6 +22,7 @@ from lightning.pytorch import Callback, LightningModule, Trainer
 
 from tuna_exp.durable import TEMPORARY, fingerprint, sync_folder, write_durably
 from tuna_exp.errors import Terminated
+from tuna_exp.parallel.team import from_leader
 
 KEPT = 2
 MARKER = ".committed"
@@ -95,7 +96,9 @@ def fit_on(
     """
     module.train()
     with ending_told(checkpoints):
-        trainer.fit(module, loader, ckpt_path=last_good(checkpoints.folder))
+        # Found by one for all: it also clears away what is torn.
+        found = last_good(checkpoints.folder) if trainer.is_global_zero else None
+        trainer.fit(module, loader, ckpt_path=from_leader(found))
     module.eval()
 
 
