@@ -1,7 +1,8 @@
 """Processes that the leader starts on its own machine, when the first training is due.
 
-Not by Lightning's launcher, which types the command line anew for each: in a sweep that would be the
-whole sweep. They read the run's saved settings instead, and end with the leader, however it ends.
+Not by Lightning's launcher, which types the command line anew for each: in a sweep that would be
+the whole sweep. They read the run's saved settings instead, and end with the leader, however it
+ends.
 """
 
 import os

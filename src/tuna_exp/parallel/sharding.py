@@ -113,7 +113,7 @@ def whole_weights(model: nn.Module, keep: bool) -> dict[str, Tensor]:
 
 
 def _pieces(model: nn.Module) -> Any:
-    """Yield names and weights; those that DeepSpeed has shared out are whole while they are given."""
+    """Yield names and weights; those shared out by DeepSpeed are whole while they are given."""
     partitioned = [n for n, p in model.named_parameters() if hasattr(p, "ds_id")]
     if not partitioned:
         yield from model.state_dict().items()

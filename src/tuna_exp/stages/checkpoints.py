@@ -22,6 +22,7 @@ from lightning.pytorch import Callback, LightningModule, Trainer
 
 from tuna_exp.durable import TEMPORARY, fingerprint, sync_folder, write_durably
 from tuna_exp.errors import Terminated
+from tuna_exp.parallel.resharding import readable
 from tuna_exp.parallel.team import from_leader
 
 KEPT = 2
@@ -98,6 +99,8 @@ def fit_on(
     with ending_told(checkpoints):
         # Found by one for all: it also clears away what is torn.
         found = last_good(checkpoints.folder) if trainer.is_global_zero else None
+        if found is not None and found.is_dir():
+            found = readable(found, trainer.strategy)
         trainer.fit(module, loader, ckpt_path=from_leader(found))
     module.eval()
 
