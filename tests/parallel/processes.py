@@ -42,7 +42,7 @@ STRATEGIES: dict[str, Callable[[], Any]] = {
 }
 
 
-class Killed(Exception):
+class KilledError(Exception):
     """What `Kill` raises."""
 
 
@@ -51,7 +51,7 @@ class Kill(Callback):
 
     def on_train_batch_start(self, trainer: Trainer, *_: Any) -> None:
         if trainer.global_step == 2:
-            raise Killed
+            raise KilledError
 
 
 @dataclass(frozen=True)
@@ -99,6 +99,7 @@ def run(case: Case, model: Path, tokens: Path, root: Path, place: Team) -> None:
             enable_model_summary=False,
             log_every_n_steps=1,
             gradient_clip_val=1.0,
+            use_distributed_sampler=False,
             **case.trainer,
         ),
         loggers=[CSVLogger],
@@ -123,7 +124,7 @@ def run(case: Case, model: Path, tokens: Path, root: Path, place: Team) -> None:
     work = kind(folder, {"tokens": tokens}, NoBar())
     try:
         train_here(training, student, model, work)
-    except Killed:
+    except KilledError:
         assert case.killed
 
 

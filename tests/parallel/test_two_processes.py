@@ -1,8 +1,7 @@
 """Trainings in two processes: the same curve and the same model as in one, also when continued.
 
-Seven sets of two to four responses in steps of four: the second step has three, so the two processes
-get unequal numbers of examples, pairs and tokens. With six micro-batches' worth of memory asked for
-they accumulate, too.
+Thirteen sets of two to four responses in steps of four: the processes get unequal numbers of pairs
+and tokens, and of the last step's one example one of them gets none.
 """
 
 from pathlib import Path
@@ -25,11 +24,10 @@ from tuna_exp.stages.rank import RANKING
 from tuna_exp.stages.tokenise import Reading, tokenise_ranking
 from tuna_exp.stages.train import CHECKPOINT
 
-SETS = 13  # in steps of four; the last has one example, so one of two processes has none
+SETS = 13
 ALONE = [
     Case(f"one-{layout}", "single", layout) for layout in ("padded", "packed", "shared_prompt")
 ]
-LORA = Case("one-lora", "single", lora=True)
 TOGETHER = [
     Case(f"{strategy}-{layout}", strategy, layout)
     for strategy in ("ddp", "fsdp2")

@@ -1,8 +1,8 @@
 """The ranking loss as a Lightning callback: swap the callback, swap the loss.
 
 A new loss is a class with `per_example` and a YAML in `conf/ranking_loss/`. The callback computes
-its share of the step's loss when the objective asks, and measures how ranking goes. What it measures
-is added up over the step and logged by the objective.
+its share of the step's loss when the objective asks, and measures how ranking goes. What it
+measures is added up over the step and logged by the objective.
 """
 
 from dataclasses import dataclass

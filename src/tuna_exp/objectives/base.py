@@ -17,8 +17,8 @@ from tuna_exp.batching.order import ResumableLoader
 from tuna_exp.losses.head import HEADS, Head
 from tuna_exp.losses.likelihood import mle_loss, token_logps
 from tuna_exp.losses.step import StepSums
-from tuna_exp.parallel.sharding import shard, sharded_logps
-from tuna_exp.parallel.strategies import data_place
+from tuna_exp.parallel.sharding import clip_by_norm, shard, sharded_logps
+from tuna_exp.parallel.strategies import data_place, tensor_parallel_size
 
 LogpsOf = Callable[[PreTrainedModel, RankedBatch, Head], Tensor]
 MakeOptimizer = Callable[[Iterable[Parameter]], Optimizer]
@@ -67,6 +67,19 @@ class Trainable(L.LightningModule):
         if mesh is not None and self.logps is token_logps:
             shard(self.model, mesh)
             self.logps = sharded_logps
+
+    def configure_gradient_clipping(
+        self,
+        optimizer: Optimizer,
+        gradient_clip_val: int | float | None = None,
+        gradient_clip_algorithm: str | None = None,
+    ) -> None:
+        """Clip as Lightning does; where layers are shared out in two ways, by their whole norm."""
+        by_norm = gradient_clip_val and gradient_clip_algorithm in (None, "norm")
+        if by_norm and tensor_parallel_size(self.trainer.strategy) > 1:
+            clip_by_norm(self.model.parameters(), float(gradient_clip_val or 0))
+            return
+        self.clip_gradients(optimizer, gradient_clip_val, gradient_clip_algorithm)
 
     def on_train_batch_start(self, batch: Any, batch_idx: int) -> None:
         """Tell the loader which micro-batch is being trained on, and seed what it draws.

@@ -17,12 +17,12 @@ def check_strategy(config: DictConfig) -> None:
     devices, nodes = config.trainer.devices, config.trainer.num_nodes
     count = _count(devices)
     asked = f"trainer.devices={devices} trainer.num_nodes={nodes}"
-    if strategy == "one_device" and config.trainer.strategy == config.strategy:
-        if nodes > 1 or (count is not None and count > 1):
-            raise ConfigError(
-                f"strategy=single trains on one device, and {asked} is more. Cure: strategy=ddp, "
-                "or trainer.devices=1 trainer.num_nodes=1."
-            )
+    single = strategy == "one_device" and config.trainer.strategy == config.strategy
+    if single and (count or 1) * nodes > 1:
+        raise ConfigError(
+            f"strategy=single trains on one device, and {asked} is more. Cure: strategy=ddp, or "
+            "trainer.devices=1 trainer.num_nodes=1."
+        )
     if nodes > 1 and launched() == 1:
         raise ConfigError(
             f"{asked}: nothing has started processes on {nodes} machines. Cure: the same command "

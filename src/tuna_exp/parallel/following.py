@@ -11,7 +11,7 @@ from typing import Any
 from omegaconf import DictConfig, OmegaConf
 
 from tuna_exp.errors import Terminated, UserError
-from tuna_exp.parallel.team import Joined
+from tuna_exp.parallel.team import Team
 from tuna_exp.plan import Workspace
 from tuna_exp.quiet import quiet_libraries, quiet_screen
 
@@ -24,7 +24,7 @@ class Beside(Workspace):
         """Leave it to the leader."""
 
 
-def follow(config: DictConfig, team: Joined) -> None:
+def follow(config: DictConfig, team: Team) -> None:
     """Train whatever the leader says, until there is nothing more."""
     from tuna_exp.experiment import build_student, build_training
     from tuna_exp.progress import NoBar

@@ -15,9 +15,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import torch.distributed as dist
-from lightning.fabric.plugins.environments import LightningEnvironment
+from lightning.fabric.plugins.environments.lightning import LightningEnvironment
 from lightning.pytorch import Trainer
+from torch._C._distributed_c10d import TCPStore
 
 from tuna_exp.errors import UserError
 from tuna_exp.parallel.team import Call, Joined, Team, join
@@ -75,7 +75,7 @@ class Local(Team):
     def _gathered(self) -> Joined:
         trainer = self.trainer(plugins=self.plugins())
         size = trainer.world_size
-        store = dist.TCPStore(HOST, 0, size, is_master=True, wait_for_workers=False)
+        store = TCPStore(HOST, 0, size, is_master=True, wait_for_workers=False)
         self._others = [self._started(rank, size, store.port) for rank in range(1, size)]
         until = time.monotonic() + _JOINING
         while not store.check([here(rank) for rank in range(1, size)]):
@@ -137,11 +137,11 @@ def here(rank: int) -> str:
     return f"here/{rank}"
 
 
-def leaders_store() -> dist.Store:
+def leaders_store() -> TCPStore:
     """Return the place where the leader of this process is met, and end with the leader."""
     threading.Thread(target=_end_with, args=(os.getppid(),), daemon=True).start()
     rank, size = int(os.environ["RANK"]), int(os.environ["WORLD_SIZE"])
-    store = dist.TCPStore(HOST, int(os.environ[STORE]), size, is_master=False)
+    store = TCPStore(HOST, int(os.environ[STORE]), size, is_master=False)
     store.set(here(rank), "")
     return store
 

@@ -25,8 +25,8 @@ def readable(folder: Path, strategy: object) -> Path:
         return folder
     if not by_fsdp2 or _is_deepspeed(strategy):
         raise UserError(
-            f"the training was begun with another strategy, whose checkpoint {folder} this one does "
-            "not read. Cure: the strategy that it was begun with, or delete the folder, which "
+            f"the training was begun with another strategy, whose checkpoint {folder} this one "
+            "does not read. Cure: the strategy that it was begun with, or delete the folder, which "
             "begins the training anew."
         )
     whole = folder.with_name(WHOLE)

@@ -7,7 +7,7 @@ transformers has for a model's layers; embedding and head are on every process.
 Left out: sequence parallelism, and loading that never holds the whole model in one process.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from types import MethodType
 from typing import Any
 
@@ -96,6 +96,20 @@ def layer_plan(config: PretrainedConfig, size: int) -> dict[str, str]:
                 "that does, or strategy.tensor_parallel_size=1."
             )
     return plan
+
+
+@torch.no_grad()
+def clip_by_norm(weights: Iterable[nn.Parameter], limit: float) -> None:
+    """Scale gradients to a norm of at most `limit`, in place.
+
+    torch's own function does not take gradients that are shared out over different meshes.
+    """
+    gradients = [weight.grad for weight in weights if weight.grad is not None]
+    norms = [torch.linalg.vector_norm(gradient) for gradient in gradients]
+    whole = [norm.full_tensor() if isinstance(norm, DTensor) else norm for norm in norms]
+    scale = (limit / (torch.linalg.vector_norm(torch.stack(whole)) + 1e-6)).clamp(max=1.0)
+    for gradient in gradients:
+        gradient.mul_(float(scale))
 
 
 @torch.no_grad()

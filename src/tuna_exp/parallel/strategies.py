@@ -19,6 +19,7 @@ class FSDP2(ModelParallelStrategy):
 
     def setup_environment(self) -> None:
         """Settle the sizes of both groups, then go on as Lightning does."""
+        self._tensor_parallel_size = tensor_parallel_size(self)
         if self._data_parallel_size == "auto":
             processes = self.num_nodes * self.num_processes
             self._data_parallel_size = processes // tensor_parallel_size(self)

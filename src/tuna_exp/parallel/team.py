@@ -17,6 +17,7 @@ from typing import Any
 import torch
 import torch.distributed as dist
 from lightning.pytorch import Trainer
+from torch._C._distributed_c10d import Store
 
 # How long the others wait for the leader's next word: a recipe may sample for weeks.
 _PATIENCE = timedelta(days=365)
@@ -48,6 +49,10 @@ class Team:
     def plugins(self) -> list[Any]:
         """Return what a trainer must be given to know this process's place."""
         return []
+
+    def hear(self) -> Call | None:
+        """Wait for the leader's next word; None where nothing is trained any more."""
+        return None
 
     def dismiss(self) -> None:
         """Let the others go; nothing is trained any more."""
@@ -91,7 +96,7 @@ class Joined(Team):
             dist.destroy_process_group()
 
 
-def join(trainer: Trainer, store: dist.Store | None = None) -> Joined:
+def join(trainer: Trainer, store: Store | None = None) -> Joined:
     """Connect this process to the others that a trainer's strategy knows of.
 
     Lightning then uses this connection instead of making one. The others are met at `store`, or at
