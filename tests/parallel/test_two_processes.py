@@ -29,42 +29,46 @@ ALONE = [
     Case(f"one-{layout}", "single", layout) for layout in ("padded", "packed", "shared_prompt")
 ]
 TOGETHER = [
-    Case(f"{strategy}-{layout}", strategy, layout)
-    for strategy in ("ddp", "fsdp2")
-    for layout in ("padded", "packed", "shared_prompt")
+    Case("ddp-shared_prompt", "ddp"),
+    Case("ddp-padded", "ddp", "padded"),
+    Case("fsdp2-shared_prompt", "fsdp2"),
+    Case("fsdp2-packed", "fsdp2", "packed"),
 ]
-TENSOR = Case("tensor", "tensor")
+KILLED = [Case(name, name.split("-")[1], killed=True) for name in ("killed-ddp", "killed-fsdp2")]
+TO_ONE = [Case(name, name.split("-")[0], killed=True) for name in ("ddp-to-one", "fsdp2-to-one")]
+TO_TWO = Case("one-to-fsdp2", "single", killed=True)
 # Adapters, dropout and activation checkpointing: what is drawn depends on the process.
-DROPPING = [Case("dropping", "fsdp2", lora=True), Case("dropping-killed", "fsdp2", lora=True)]
-KILLED = [
-    Case("killed-ddp", "ddp", killed=True),  # and continued by two, by one, and so on
-    Case("killed-fsdp2", "fsdp2", killed=True),
-    Case("ddp-to-one", "ddp", killed=True),
-    Case("fsdp2-to-one", "fsdp2", killed=True),
-    Case("dropping-killed", "fsdp2", lora=True, killed=True),
+DROPPING = Case("dropping-killed", "fsdp2", lora=True, killed=True)
+MORE = [
+    Case("ddp-packed", "ddp", "packed"),
+    Case("fsdp2-padded", "fsdp2", "padded"),
+    Case("half", "fsdp2", trainer={"precision": "bf16-mixed"}),
+    Case("dropping", "fsdp2", lora=True),
+    DROPPING,
+    again(DROPPING),
+    Case("tensor", "tensor"),
 ]
-HALF = Case("half", "fsdp2", trainer={"precision": "bf16-mixed"})
 
 
 @pytest.fixture(scope="module")
 def root(tmp_path_factory: pytest.TempPathFactory, tiny_folder: Path) -> Path:
-    """All trainings, in two processes that are started once."""
+    """Trainings in one process and in two, which are started once."""
     root = tmp_path_factory.mktemp("parallel")
-    tokens = tokens_in(root, tiny_folder)
-    alone = Place(0, 1)
-    for case in ALONE:
+    tokens, alone = tokens_in(root, tiny_folder), Place(0, 1)
+    for case in [*ALONE, TO_TWO]:
         run(case, tiny_folder, tokens, root, alone)
-    run(Case("one-to-fsdp2", "single", killed=True), tiny_folder, tokens, root, alone)
-    continued = [
-        again(KILLED[0]),
-        again(KILLED[1]),
-        again(KILLED[4]),
-        Case("one-to-fsdp2", "fsdp2"),
-    ]
-    cases = [*TOGETHER, TENSOR, HALF, DROPPING[0], *KILLED, *continued]
-    run_on_two(cases, tiny_folder, tokens, root)
-    for case in KILLED[2:4]:
+    continued = [*map(again, KILLED), again(TO_TWO, strategy="fsdp2")]
+    run_on_two([*TOGETHER, *KILLED, *TO_ONE, *continued], tiny_folder, tokens, root)
+    for case in TO_ONE:
         run(again(case, strategy="single"), tiny_folder, tokens, root, alone)
+    return root
+
+
+@pytest.fixture(scope="module")
+def more(root: Path, tiny_folder: Path) -> Path:
+    """The same folder with further trainings."""
+    (root / "meeting").unlink()
+    run_on_two(MORE, tiny_folder, root / "tokens", root)
     return root
 
 
@@ -108,8 +112,15 @@ def test_two_processes_train_as_one(case: Case, root: Path) -> None:
     assert_same(root, case.name, f"one-{case.layout}", 1e-5)
 
 
-def test_tensor_parallelism_trains_as_one(root: Path) -> None:
-    assert_same(root, "tensor", "one-shared_prompt", 1e-5)
+@pytest.mark.slow
+@pytest.mark.parametrize("case", MORE[:2], ids=lambda case: case.name)
+def test_so_they_do_in_every_layout(case: Case, more: Path) -> None:
+    assert_same(more, case.name, f"one-{case.layout}", 1e-5)
+
+
+@pytest.mark.slow
+def test_tensor_parallelism_trains_as_one(more: Path) -> None:
+    assert_same(more, "tensor", "one-shared_prompt", 1e-5)
 
 
 @pytest.mark.parametrize("name", ["killed-ddp", "killed-fsdp2"])
@@ -117,8 +128,9 @@ def test_a_killed_training_continues_exactly(name: str, root: Path) -> None:
     assert_same(root, name, f"{name.removeprefix('killed-')}-shared_prompt", 1e-6)
 
 
-def test_dropout_is_drawn_as_if_nothing_had_happened(root: Path) -> None:
-    assert_same(root, "dropping-killed", "dropping", 1e-6)
+@pytest.mark.slow
+def test_dropout_is_drawn_as_if_nothing_had_happened(more: Path) -> None:
+    assert_same(more, "dropping-killed", "dropping", 1e-6)
 
 
 @pytest.mark.parametrize("name", ["ddp-to-one", "fsdp2-to-one", "one-to-fsdp2"])
@@ -126,7 +138,8 @@ def test_a_killed_training_continues_on_other_devices(name: str, root: Path) -> 
     assert_same(root, name, "one-shared_prompt", 1e-5)
 
 
-def test_half_precision_is_near(root: Path) -> None:
-    losses = [[row["loss"] for row in curve(root / n)] for n in ("half", "one-shared_prompt")]
+@pytest.mark.slow
+def test_half_precision_is_near(more: Path) -> None:
+    losses = [[row["loss"] for row in curve(more / n)] for n in ("half", "one-shared_prompt")]
     assert losses[0] == pytest.approx(losses[1], rel=0.02)
     assert losses[0] != losses[1]

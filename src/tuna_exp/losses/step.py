@@ -37,10 +37,10 @@ class StepSums:
         self.totals[name].append(mean.total.detach())
         self.counts[name].append(mean.count)
 
-    def taken(self) -> Sums:
+    def taken(self, copies: int = 1) -> Sums:
         """Return the values of the step and begin the next; a mean over nothing is left out.
 
-        All processes call it together and get the same.
+        All processes call it together and get the same; so many of them had each example.
         """
         own = [
             {name: sum(map(float, values)) for name, values in one.items()}
@@ -49,6 +49,7 @@ class StepSums:
         for one in (self.shares, self.totals, self.counts):
             one.clear()
         shares, totals, counts = (_added(parts) for parts in zip(*everyone(own), strict=True))
+        shares = {name: share / copies for name, share in shares.items()}
         return shares | {name: totals[name] / n for name, n in counts.items() if n}
 
 

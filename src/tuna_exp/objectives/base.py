@@ -141,4 +141,4 @@ class Objective(Trainable):
 
     def told(self) -> dict[str, float]:
         """Return what is logged of a step: the values of all its micro-batches and processes."""
-        return self.sums.taken()
+        return self.sums.taken(tensor_parallel_size(self.trainer.strategy))
