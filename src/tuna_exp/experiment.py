@@ -26,9 +26,12 @@ from tuna_exp.tracking.described import Described, described
 from tuna_exp.tracking.settings import Tracking
 
 if TYPE_CHECKING:
+    from lightning import Trainer
+
     from tuna_exp.evaluation.base import Benchmark
     from tuna_exp.lab import Lab, Part
     from tuna_exp.models.student import Student
+    from tuna_exp.parallel.team import Team
     from tuna_exp.services.billing import Bill
 
 SAVED = ".hydra"
@@ -62,6 +65,7 @@ def run_experiment(
 ) -> None:
     """Check a config, run its methods and compare them; the run's record goes to `output`.
 
+    Of several processes that were launched one does so, and the others train along.
     `settings` is the folder of our YAML files, `overrides` what was asked for on the command line;
     `show` prints the comparison. Raises UserError for what the user can mend.
     """
@@ -70,6 +74,46 @@ def run_experiment(
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     quiet_libraries()  # first, as the check may import a module of the user's, and that torch
     check_config(config, settings)
+    team = gathered(config, output)
+    try:
+        if team.rank == 0:
+            lead(config, output, overrides, show, team)
+        else:
+            from tuna_exp.parallel.following import follow
+
+            follow(config, team)
+    finally:
+        team.dismiss()
+
+
+def gathered(config: DictConfig, output: Path) -> "Team":
+    """Return the processes of a run's trainings, already connected if a launcher started them.
+
+    Raises ConfigError for a strategy that cannot work here.
+    """
+    from tuna_exp.parallel.checks import check_strategy
+    from tuna_exp.parallel.team import Team, join, launched
+
+    check_strategy(config)
+    if launched() > 1:
+        return join(trial_trainer(config))
+    if config.trainer.devices in (1, "1") and config.trainer.num_nodes == 1:
+        return Team()
+    from tuna_exp.parallel.local import Local
+
+    return Local(partial(trial_trainer, config), output)
+
+
+def trial_trainer(config: DictConfig, **options: Any) -> "Trainer":
+    """Return a trainer that is only asked about its strategy and its place among processes."""
+    trainer: Trainer = call(config.trainer, logger=False, enable_checkpointing=False, **options)
+    return trainer
+
+
+def lead(
+    config: DictConfig, output: Path, overrides: Sequence[str], show: bool, team: "Team"
+) -> None:
+    """Run the methods of a checked config and compare them (see `run_experiment`)."""
     check_folder(Path(config.artifacts), "artifacts")
     dataset = make(config.dataset)
     instructions = dataset.load()
@@ -77,7 +121,7 @@ def run_experiment(
     # Imported late: what was checked above must not wait for this.
     from tuna_exp.runs import Run, run_methods, show_comparison
 
-    lab = build_lab(config, dataset, instructions)
+    lab = build_lab(config, dataset, instructions, team)
     lab.check()
     save_settings(config, overrides, output)
     name = identity(config)
@@ -145,11 +189,7 @@ def check_rankers(config: DictConfig, instructions: Sequence[Instruction]) -> No
 
 
 def check_library_parts(config: DictConfig) -> None:
-    """Raise ConfigError where Lightning or torch refuse their settings in a trial.
-
-    And where Lightning would start more processes: they would wait for the artifact that the first
-    one builds, and the first one for them.
-    """
+    """Raise ConfigError where Lightning or torch refuse their settings in a trial."""
     import torch
 
     from tuna_exp.losses.head import check_head
@@ -160,7 +200,7 @@ def check_library_parts(config: DictConfig) -> None:
         check_compiler()
     weight = torch.nn.Parameter(torch.zeros(1))
     trials: dict[str, Callable[[], Any]] = {
-        "trainer": lambda: call(config.trainer, logger=False, enable_checkpointing=False),
+        "trainer": lambda: trial_trainer(config),
         "optimizer": lambda: call(config.optimizer, [weight], lr=1.0),
     }
     for name, node in config.logger.items():
@@ -168,7 +208,7 @@ def check_library_parts(config: DictConfig) -> None:
             trials[f"logger.{name}"] = partial(call, node, save_dir=tempfile.gettempdir(), name="")
     for group, trial in trials.items():
         try:
-            made = trial()
+            trial()
         except Exception as error:
             # What a library raises for a wrong argument is its own affair and changes.
             reason = " ".join(str(error).split())[:400]
@@ -178,11 +218,12 @@ def check_library_parts(config: DictConfig) -> None:
                 f"{group} cannot be made: {reason}\nIts settings: {settings[:600]}\n"
                 f"Cure: correct {group}.KEY=VALUE."
             ) from error
-        if getattr(made, "world_size", 1) > 1:
-            raise ConfigError(
-                f"trainer.devices={config.trainer.devices} trains in {made.world_size} processes; "
-                "tuna_exp trains in one so far. Cure: trainer.devices=1."
-            )
+    tensor = config.strategy.get("tensor_parallel_size", 1)
+    if tensor > 1:
+        from tuna_exp.models.loading import load_config
+        from tuna_exp.parallel.sharding import layer_plan
+
+        layer_plan(load_config(make(config.model.source).resolve()), tensor)
 
 
 def check_login(config: DictConfig) -> None:
@@ -238,8 +279,13 @@ def save_settings(config: DictConfig, overrides: Sequence[str], output: Path) ->
         ) from error
 
 
-def build_lab(config: DictConfig, dataset: Any, instructions: Sequence[Instruction]) -> "Lab":
-    """Make every part of the lab from its group."""
+def build_lab(
+    config: DictConfig,
+    dataset: Any,
+    instructions: Sequence[Instruction],
+    team: "Team | None" = None,
+) -> "Lab":
+    """Make every part of the lab from its group; `team` are the processes of its trainings."""
     from tuna_exp.lab import Lab
 
     return Lab(
@@ -257,7 +303,7 @@ def build_lab(config: DictConfig, dataset: Any, instructions: Sequence[Instructi
         max_refused=config.max_refused,
         allow_contaminated=make(config.allow_contaminated),
         run_of_words=config.contamination.run_of_words,
-        trainings={name: build_training(config, name) for name in (*RANKED, *PLAIN)},
+        trainings={name: build_training(config, name, team) for name in (*RANKED, *PLAIN)},
         benchmarks=build_benchmarks(config),
         comparison=make(config.comparison),
         seed=config.seed,
@@ -281,9 +327,10 @@ def build_benchmarks(config: DictConfig) -> dict[str, "Benchmark"]:
     return {str(name): Subset(make(node), config.evaluation.limit) for name, node in chosen.items()}
 
 
-def build_training(config: DictConfig, name: str) -> "Part":
+def build_training(config: DictConfig, name: str, team: "Team | None" = None) -> "Part":
     """Make one training and collect the settings that decide its result."""
     from tuna_exp.lab import Part
+    from tuna_exp.parallel.team import Team
     from tuna_exp.stages.callbacks import FinishTrackers, RefuseDiverged
     from tuna_exp.stages.tokenise import Reading
     from tuna_exp.stages.train import Training
@@ -309,6 +356,8 @@ def build_training(config: DictConfig, name: str) -> "Part":
         checkpoint_steps=objective.checkpoint_steps,
         guard_rails=make(config.guard_rails),
         ranking_loss=loss,
+        name=name,
+        team=team or Team(),
     )
     reading = Reading(batching, objective.mle_on, objective.use_unordered, objective.share)
     return Part(_decisive(config, name), training, reading)
@@ -347,6 +396,8 @@ def _decisive(config: DictConfig, name: str) -> dict[str, Any]:
         groups.append("ranking_loss")
         keys = ["ranking_weight", "mle_weight"]
     chosen = {key: plain(config[key]) for key in groups}
+    # How many devices share the work decides nothing: a killed training continues on others.
+    chosen["trainer"] |= {"devices": 1, "num_nodes": 1, "strategy": "auto"}
     # What examples look like decides their tokens, an input; workers decide nothing.
     for elsewhere in ("max_length", "on_too_long", "workers"):
         del chosen["batching"][elsewhere]

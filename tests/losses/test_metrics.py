@@ -15,7 +15,8 @@ EVERYONE = torch.ones(1, 3, dtype=torch.bool)
 def test_pair_accuracy_by_hand() -> None:
     """Scores -1, -0.5, -2 for ranks 0, 1, 2: of three pairs, (0,2) and (1,2) are right."""
     value = metrics.pair_accuracy(torch.tensor([[-1.0, -0.5, -2.0]]), RANKS, EVERYONE)
-    assert value.item() == pytest.approx(2 / 3)
+    assert value.value.item() == pytest.approx(2 / 3)
+    assert value.count == 3
 
 
 @given(st.lists(st.tuples(st.integers(-3, 3), st.integers(0, 3)), min_size=2, max_size=6))
@@ -33,7 +34,7 @@ def test_active_hinges_per_gap() -> None:
     hinge = torch.zeros(1, 3, 3)
     hinge[0, 0, 1] = 0.4
     shares = metrics.active_hinges(hinge, RANKS, EVERYONE)
-    assert {gap: share.item() for gap, share in shares.items()} == {1: 0.5, 2: 0.0}
+    assert {gap: share.value.item() for gap, share in shares.items()} == {1: 0.5, 2: 0.0}
 
 
 def test_best_and_worst_average_ties() -> None:
@@ -41,11 +42,12 @@ def test_best_and_worst_average_ties() -> None:
     best, worst = metrics.best_and_worst(
         torch.tensor([[2.0, 4.0, 7.0]]), torch.tensor([[0, 0, 1]]), EVERYONE
     )
-    assert (best.item(), worst.item()) == (3.0, 7.0)
+    assert (best.value.item(), worst.value.item()) == (3.0, 7.0)
 
 
 def test_gradient_share_by_hand() -> None:
     """Gradients (3, 0) and (0, 1): 3 / (3 + 1)."""
     logp_T = torch.zeros(2, requires_grad=True)
-    share = metrics.gradient_share(3 * logp_T[0], logp_T[1], logp_T)
-    assert share.item() == pytest.approx(0.75)
+    squares = metrics.squared_gradients(3 * logp_T[0], logp_T[1], logp_T)
+    assert metrics.gradient_share(*map(float, squares)) == pytest.approx(0.75)
+    assert metrics.gradient_share(0.0, 0.0) == 0.0

@@ -3,7 +3,8 @@
 The whole run is planned before it starts, so that the place to continue after a kill is one number.
 A step has `batch_size` examples over all devices; it is split into exactly `accumulate * devices`
 micro-batches, because Lightning counts micro-batches and not examples. A last step with fewer
-examples than micro-batches is joined to the step before it, so an epoch sees every example once.
+examples than micro-batches has some that teach nothing: what a step holds must not depend on how
+many devices share it.
 """
 
 from collections.abc import Iterator, Sequence
@@ -38,7 +39,7 @@ class Order:
     def steps(self, count: int) -> list[list[int]]:
         """Return the example indices of every optimizer step of the run.
 
-        Raises ConfigError where a step could not give each device one example.
+        Raises ConfigError where no step could give each micro-batch one example.
         """
         if not self.parts <= min(self.batch_size, count):
             raise ConfigError(
@@ -51,11 +52,7 @@ class Order:
     def _epoch(self, count: int, epoch: int) -> list[list[int]]:
         shuffled = list(range(count))
         Random(f"{self.seed}/{epoch}").shuffle(shuffled)
-        steps = [shuffled[i : i + self.batch_size] for i in range(0, count, self.batch_size)]
-        if len(steps[-1]) < self.parts:
-            rest = steps.pop()
-            steps[-1] += rest
-        return steps
+        return [shuffled[i : i + self.batch_size] for i in range(0, count, self.batch_size)]
 
     def micro_batches(self, step: list[int], sizes: Sequence[Size]) -> list[list[list[int]]]:
         """Return the micro-batches of each device in one step: device, micro-batch, example.
@@ -79,6 +76,7 @@ def fewest_micro_batches(sizes: Sequence[Size], order: Order, budget: int) -> in
             for step in tried.steps(len(sizes))
             for device in tried.micro_batches(step, sizes)
             for part in device
+            if part
         )
         if all(Size.of(sizes[i] for i in part).positions <= budget for part in micro_batches):
             return accumulate
@@ -98,6 +96,7 @@ class PlannedBatches(Dataset[RankedBatch]):
         pad_id: int,
     ) -> None:
         self.examples = examples
+        self.sizes = sizes
         self.layout = layout
         self.pad_id = pad_id
         self._counted: tuple[list[int], StepTotals] | None = None
@@ -112,15 +111,23 @@ class PlannedBatches(Dataset[RankedBatch]):
 
     def __getitem__(self, index: int) -> RankedBatch:
         step, part = self.plan[index]
-        return collate(
-            [self.examples[i] for i in part], self.layout, self._totals(step), self.pad_id
-        )
+        some = [self.examples[i] for i in part]
+        if not some:  # every process takes part in every forward pass
+            least = min(step, key=lambda i: (self.sizes[i].positions, i))
+            some = [silent(self.examples[least])]
+        return collate(some, self.layout, self._totals(step), self.pad_id)
 
     def _totals(self, step: list[int]) -> StepTotals:
         """Count over a step once for all its micro-batches, which come one after the other."""
         if self._counted is None or self._counted[0] is not step:
             self._counted = step, StepTotals.of([self.examples[i] for i in step])
         return self._counted[1]
+
+
+def silent(example: TokenizedExample) -> TokenizedExample:
+    """Return an example that teaches nothing: its ranked responses tie, no token is trained on."""
+    ranks = tuple(min(rank, 0) for rank in example.ranks)
+    return replace(example, ranks=ranks, trained=(False,) * len(ranks))
 
 
 class From(Sampler[int]):
@@ -141,15 +148,17 @@ class ResumableLoader(DataLoader[Any]):
     """A loader whose place is the count of micro-batches trained on, not the count fetched ahead.
 
     Lightning saves `state_dict()` with its checkpoint and calls `load_state_dict` to continue.
-    `trained` is kept up to date by the objective at the start of each micro-batch. `waited` and
-    `elapsed` are seconds that training waited for a batch, and seconds in all.
+    `trained` is kept up to date by the objective at the start of each micro-batch; `per_step` of
+    them make an optimizer step, which is what is saved: another number of devices splits a step
+    otherwise. `waited` and `elapsed` are seconds that training waited for a batch, and in all.
     """
 
-    def __init__(self, batches: Dataset[Any], workers: int = 0) -> None:
+    def __init__(self, batches: Dataset[Any], workers: int = 0, per_step: int = 1) -> None:
         sized: Any = batches
         self.places = From(len(sized))
         super().__init__(batches, batch_size=None, sampler=self.places, num_workers=workers)
         self.trained = 0
+        self.per_step = per_step
         self.waited = self.elapsed = 0.0
 
     def __iter__(self) -> Iterator[Any]:  # type: ignore[override]
@@ -171,9 +180,9 @@ class ResumableLoader(DataLoader[Any]):
         return self.waited / self.elapsed if self.elapsed else 0.0
 
     def state_dict(self) -> dict[str, Any]:
-        """Say how many micro-batches have been trained on."""
-        return {"trained": self.trained}
+        """Say how many optimizer steps have been taken."""
+        return {"steps": self.trained // self.per_step}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Continue after the micro-batches of a checkpoint."""
-        self.trained = self.places.start = int(state["trained"])
+        """Continue after the steps of a checkpoint."""
+        self.trained = self.places.start = int(state["steps"]) * self.per_step

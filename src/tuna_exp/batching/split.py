@@ -38,10 +38,24 @@ def split(
     """Split a step into `accumulate` micro-batches for each device: device, micro-batch, example.
 
     Examples of like length go together, which wastes least where they are padded to one another.
-    Several devices wait for the slowest, so they are first given equal positions.
+    Several devices wait for the slowest, so they are first given equal positions. Where there are
+    fewer examples than micro-batches, some of these are empty.
     """
+    if len(step) < accumulate * devices:
+        return thinly(step, sizes, accumulate, devices)
     shares = equal_shares(step, sizes, devices, accumulate)
     return [like_sizes(share, sizes, accumulate) for share in shares]
+
+
+def thinly(
+    step: Sequence[int], sizes: Sequence[Size], accumulate: int, devices: int
+) -> list[list[list[int]]]:
+    """Give each micro-batch one example, the largest first and to each device in turn, or none."""
+    largest_first = sorted(step, key=lambda i: (-sizes[i].positions, i))
+    return [
+        [largest_first[number * devices + device :][:1] for number in range(accumulate)]
+        for device in range(devices)
+    ]
 
 
 def equal_shares(

@@ -1,12 +1,12 @@
 """The ranking loss as a Lightning callback: swap the callback, swap the loss.
 
 A new loss is a class with `per_example` and a YAML in `conf/ranking_loss/`. The callback computes
-its share of the step's loss when the objective asks, and logs how ranking goes after each
-micro-batch.
+its share of the step's loss when the objective asks, and measures how ranking goes. What it
+measures is added up over the step and logged by the objective.
 """
 
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
 import lightning as L
 from torch import Tensor
@@ -15,6 +15,7 @@ from tuna_exp.batching.batch import RankedBatch, StepTotals
 from tuna_exp.errors import ConfigError
 from tuna_exp.losses import formulas, metrics
 from tuna_exp.losses.likelihood import normalised
+from tuna_exp.losses.metrics import Mean
 
 
 @dataclass
@@ -66,24 +67,13 @@ class RankingLoss(L.Callback):
         reference_BN = None if reference_C is None else batch.pad(reference_C.to(score_C.dtype))
         return Ranked(batch.pad(score_C), batch.rank_BN, batch.mask_BN, reference_BN, batch.totals)
 
-    def on_train_batch_end(
-        self,
-        trainer: L.Trainer,
-        pl_module: L.LightningModule,
-        outputs: Any,
-        batch: Any,
-        batch_idx: int,
-    ) -> None:
-        """Log what `measure` returns, leaving out NaN (nothing to measure)."""
-        values = self.measure(outputs["ranked"], outputs["logp_C"], batch)
-        pl_module.log_dict(
-            {k: v for k, v in values.items() if not v.isnan()}, batch_size=len(batch.rank_BN)
-        )
+    def measure(
+        self, ranked: Ranked, logp_C: Tensor, batch: RankedBatch
+    ) -> dict[str, Mean | Tensor]:
+        """Return pair accuracy, Kendall's tau, margin, likelihoods and lengths of a micro-batch.
 
-    def measure(self, ranked: Ranked, logp_C: Tensor, batch: RankedBatch) -> dict[str, Tensor]:
-        """Return pair accuracy, Kendall's tau, margin, likelihoods and lengths, all scalars.
-
-        logp_C (C,) are summed log-probabilities.
+        logp_C (C,) are summed log-probabilities; nothing here has a gradient. A mean is told as its
+        sum and its count; a plain scalar counts once for each micro-batch.
         """
         where = (ranked.rank_BN, ranked.mask_BN)
         length_best, length_worst = metrics.best_and_worst(
@@ -93,8 +83,8 @@ class RankingLoss(L.Callback):
         best, worst = metrics.best_and_worst(batch.pad(mean_logp_C), *where)
         return {
             "pair_accuracy": metrics.pair_accuracy(*ranked.trio),
-            "kendall_tau": metrics.kendall_tau(*ranked.trio).nanmean(),
-            "margin": best - worst,
+            "kendall_tau": Mean.over(metrics.kendall_tau(*ranked.trio)),
+            "margin": Mean(best.total - worst.total, best.count),
             "logp_best": best,
             "length_best": length_best,
             "length_worst": length_worst,
@@ -130,11 +120,15 @@ class Tuna(RankingLoss):
             return formulas.tuna_gap_mean(*ranked.trio, self.margin, ranked.totals.pairs_G)
         return super().loss(ranked)
 
-    def measure(self, ranked: Ranked, logp_C: Tensor, batch: RankedBatch) -> dict[str, Tensor]:
-        """Add the share of active hinges per rank gap to the scalars of every loss; logp_C (C,)."""
+    def measure(
+        self, ranked: Ranked, logp_C: Tensor, batch: RankedBatch
+    ) -> dict[str, Mean | Tensor]:
+        """Add the share of active hinges per rank gap to what every loss has; logp_C (C,)."""
         hinge_BNN = formulas.pair_hinge(*ranked.trio, self.margin)
         shares = metrics.active_hinges(hinge_BNN, ranked.rank_BN, ranked.mask_BN)
-        active = {f"active_hinges/gap_{gap}": share for gap, share in shares.items()}
+        active: dict[str, Mean | Tensor] = {
+            f"active_hinges/gap_{gap}": share for gap, share in shares.items()
+        }
         return super().measure(ranked, logp_C, batch) | active
 
 

@@ -1,7 +1,10 @@
-"""What a ranking loss is watched by: no gradients, averages over where a metric is defined.
+"""What a ranking loss is watched by: no gradients, means over where a metric is defined.
 
-Scores, ranks and masks have shape (B, N).
+Scores, ranks and masks have shape (B, N). A mean is kept as its sum and its count, so that those of
+micro-batches and of processes can be added up.
 """
+
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
@@ -9,12 +12,28 @@ from torch import Tensor
 from tuna_exp.losses.formulas import advantage, ordered_pairs, rank_gap
 
 
-def pair_accuracy(score_BN: Tensor, rank_BN: Tensor, mask_BN: Tensor) -> Tensor:
-    """Return the share of ordered pairs whose better response scores higher.
+@dataclass(frozen=True)
+class Mean:
+    """A mean to be: `total` over `count` things, both scalars."""
 
-    A scalar; NaN without pairs.
-    """
-    return (advantage(score_BN) > 0)[ordered_pairs(rank_BN, mask_BN)].float().mean()
+    total: Tensor
+    count: Tensor | float
+
+    @classmethod
+    def over(cls, values: Tensor) -> "Mean":
+        """Return the mean of values of any shape that are not NaN."""
+        there = ~values.isnan()
+        return cls(values[there].sum(), there.sum())
+
+    @property
+    def value(self) -> Tensor:
+        """The mean, NaN of nothing."""
+        return self.total / self.count
+
+
+def pair_accuracy(score_BN: Tensor, rank_BN: Tensor, mask_BN: Tensor) -> Mean:
+    """Return the share of ordered pairs whose better response scores higher, over the pairs."""
+    return Mean.over((advantage(score_BN) > 0)[ordered_pairs(rank_BN, mask_BN)].float())
 
 
 def kendall_tau(score_BN: Tensor, rank_BN: Tensor, mask_BN: Tensor) -> Tensor:
@@ -30,15 +49,15 @@ def kendall_tau(score_BN: Tensor, rank_BN: Tensor, mask_BN: Tensor) -> Tensor:
     return (by_score * by_rank).sum((1, 2)) / pairs
 
 
-def active_hinges(hinge_BNN: Tensor, rank_BN: Tensor, mask_BN: Tensor) -> dict[int, Tensor]:
-    """Return the share of hinges (B, N, N) above 0 for each rank gap present, scalars."""
+def active_hinges(hinge_BNN: Tensor, rank_BN: Tensor, mask_BN: Tensor) -> dict[int, Mean]:
+    """Return the share of hinges (B, N, N) above 0 for each rank gap present."""
     gap_BNN = rank_gap(rank_BN) * ordered_pairs(rank_BN, mask_BN)
     gaps = [int(gap) for gap in gap_BNN.unique() if gap > 0]
-    return {gap: (hinge_BNN[gap_BNN == gap] > 0).float().mean() for gap in gaps}
+    return {gap: Mean.over((hinge_BNN[gap_BNN == gap] > 0).float()) for gap in gaps}
 
 
-def best_and_worst(value_BN: Tensor, rank_BN: Tensor, mask_BN: Tensor) -> tuple[Tensor, Tensor]:
-    """Return the mean value of the best-ranked and of the worst-ranked response, two scalars.
+def best_and_worst(value_BN: Tensor, rank_BN: Tensor, mask_BN: Tensor) -> tuple[Mean, Mean]:
+    """Return the mean value of the best-ranked and of the worst-ranked response, over examples.
 
     Only examples that have an order count; ties share their mean.
     """
@@ -46,17 +65,18 @@ def best_and_worst(value_BN: Tensor, rank_BN: Tensor, mask_BN: Tensor) -> tuple[
     worst = (rank_BN == rank_BN.amax(1, keepdim=True)) & mask_BN
     some = ordered_pairs(rank_BN, mask_BN).any(2).any(1)
     return tuple(  # type: ignore[return-value]
-        ((value_BN * who).sum(1) / who.sum(1).clamp(min=1))[some].mean() for who in (best, worst)
+        Mean.over(((value_BN * who).sum(1) / who.sum(1).clamp(min=1))[some])
+        for who in (best, worst)
     )
 
 
-def gradient_share(ranking: Tensor, likelihood: Tensor, logp_T: Tensor) -> Tensor:
-    """Return |dL_rank/dlogp| / (|dL_rank/dlogp| + |dL_mle/dlogp|), a scalar in [0, 1].
+def squared_gradients(ranking: Tensor, likelihood: Tensor, logp_T: Tensor) -> tuple[Tensor, Tensor]:
+    """Return |dL_rank/dlogp|^2 and |dL_mle/dlogp|^2, two scalars.
 
-    Both losses are scalars made from logp_T, shape (T,). Taken at the token log-probabilities, it
-    costs no second pass through the model.
+    Both losses are scalars made from logp_T, shape (T,). Taken at the token log-probabilities, they
+    cost no second pass through the model, and those of micro-batches add up to those of the step.
     """
-    norms = []
+    squares = []
     for loss in (ranking, likelihood):
         # A term without any token or pair has no path to logp_T; its gradient is zero.
         gradient = (
@@ -64,5 +84,11 @@ def gradient_share(ranking: Tensor, likelihood: Tensor, logp_T: Tensor) -> Tenso
             if loss.requires_grad
             else None
         )
-        norms.append(logp_T.new_zeros(()) if gradient is None else gradient.norm())
-    return norms[0] / (norms[0] + norms[1]).clamp(min=torch.finfo(logp_T.dtype).tiny)
+        squares.append(logp_T.new_zeros(()) if gradient is None else gradient.square().sum())
+    return squares[0], squares[1]
+
+
+def gradient_share(ranking: float, likelihood: float) -> float:
+    """Return |dL_rank| / (|dL_rank| + |dL_mle|), in [0, 1], from the squares of both; 0 of none."""
+    one, other = ranking**0.5, likelihood**0.5
+    return one / (one + other) if one + other else 0.0

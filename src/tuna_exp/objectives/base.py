@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import lightning as L
+import torch
 from lightning.pytorch.utilities.types import OptimizerLRScheduler
 from torch import Tensor
 from torch.nn import Parameter
@@ -13,9 +14,13 @@ from transformers import PreTrainedModel, get_scheduler
 
 from tuna_exp.batching.batch import RankedBatch
 from tuna_exp.batching.order import ResumableLoader
-from tuna_exp.losses.head import HEADS
+from tuna_exp.losses.head import HEADS, Head
 from tuna_exp.losses.likelihood import mle_loss, token_logps
+from tuna_exp.losses.step import StepSums
+from tuna_exp.parallel.sharding import clip_by_norm, shard, sharded_logps
+from tuna_exp.parallel.strategies import data_place, tensor_parallel_size
 
+LogpsOf = Callable[[PreTrainedModel, RankedBatch, Head], Tensor]
 MakeOptimizer = Callable[[Iterable[Parameter]], Optimizer]
 
 
@@ -41,6 +46,10 @@ class Trainable(L.LightningModule):
         # (estimated_stepping_batches) would start the loader before a checkpoint has told it where
         # to continue.
         self.total_steps = 0
+        self.logps: LogpsOf = token_logps
+        # Of what is drawn in training, such as dropout. A micro-batch draws from its own number, so
+        # that a continued training draws as one that was not killed.
+        self.seed = 0
 
     def configure_optimizers(self) -> OptimizerLRScheduler:
         """Return the optimizer over trainable parameters and its schedule, stepped with it."""
@@ -52,8 +61,28 @@ class Trainable(L.LightningModule):
             "lr_scheduler": {"scheduler": scheduler, "interval": "step"},
         }
 
+    def configure_model(self) -> None:
+        """Share the model out where the strategy leaves that to us."""
+        mesh = self.device_mesh
+        if mesh is not None and self.logps is token_logps:
+            shard(self.model, mesh)
+            self.logps = sharded_logps
+
+    def configure_gradient_clipping(
+        self,
+        optimizer: Optimizer,
+        gradient_clip_val: int | float | None = None,
+        gradient_clip_algorithm: str | None = None,
+    ) -> None:
+        """Clip as Lightning does; where layers are shared out in two ways, by their whole norm."""
+        by_norm = gradient_clip_val and gradient_clip_algorithm in (None, "norm")
+        if by_norm and tensor_parallel_size(self.trainer.strategy) > 1:
+            clip_by_norm(self.model.parameters(), float(gradient_clip_val or 0))
+            return
+        self.clip_gradients(optimizer, gradient_clip_val, gradient_clip_algorithm)
+
     def on_train_batch_start(self, batch: Any, batch_idx: int) -> None:
-        """Tell the loader which micro-batch is being trained on.
+        """Tell the loader which micro-batch is being trained on, and seed what it draws.
 
         At its start and not at its end, because checkpoints are saved by callbacks, whose hooks run
         before the module's own; none is saved between start and end.
@@ -61,6 +90,19 @@ class Trainable(L.LightningModule):
         loader = self.trainer.train_dataloader
         if isinstance(loader, ResumableLoader):
             loader.trained = batch_idx + 1
+        torch.manual_seed(hash((self.seed, batch_idx, data_place(self.trainer)[0])) % 2**63)
+
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Count micro-batches as this training splits its steps: the other had other devices.
+
+        Checkpoints hold whole steps.
+        """
+        taken = int(checkpoint["global_step"]) * self.trainer.accumulate_grad_batches
+        progress = checkpoint["loops"]["fit_loop"]["epoch_loop.batch_progress"]
+        for counts in (progress["total"], progress["current"]):
+            # Shifted, not set: Lightning tells by their differences where it was.
+            shift = taken - counts["ready"]
+            counts.update({name: count + shift for name, count in counts.items()})
 
 
 class Objective(Trainable):
@@ -74,10 +116,11 @@ class Objective(Trainable):
     ) -> None:
         super().__init__(model, optimizer, schedule)
         self.head = head
+        self.sums = StepSums()
 
     def likelihood(self, batch: RankedBatch) -> tuple[Tensor, Tensor]:
         """Return response tokens' log-probabilities (T,) and this share of the loss (scalar)."""
-        logp_T = token_logps(self.model, batch, HEADS[self.head])
+        logp_T = self.logps(self.model, batch, HEADS[self.head])
         return logp_T, mle_loss(logp_T, batch)
 
     @property
@@ -87,9 +130,15 @@ class Objective(Trainable):
         Lightning divides by those it accumulates and averages over devices; the losses are already
         shares of the step, so the objective multiplies by this number.
         """
-        return int(self.trainer.accumulate_grad_batches) * self.trainer.world_size
+        return int(self.trainer.accumulate_grad_batches) * data_place(self.trainer)[1]
 
-    def log_losses(self, batch: RankedBatch, **losses: Tensor) -> None:
-        """Log scalars scaled to a whole step; accumulating, each is one micro-batch's estimate."""
-        values = {name: loss.detach() * self.parts for name, loss in losses.items()}
-        self.log_dict(values, batch_size=len(batch.rank_BN), sync_dist=self.trainer.world_size > 1)
+    def add_losses(self, batch_idx: int, **losses: Tensor) -> None:
+        """Add a micro-batch's shares, scalars; with the last of a step, log all that was added."""
+        for name, share in losses.items():
+            self.sums.add_share(name, share)
+        if (batch_idx + 1) % self.trainer.accumulate_grad_batches == 0:
+            self.log_dict(self.told(), batch_size=1)
+
+    def told(self) -> dict[str, float]:
+        """Return what is logged of a step: the values of all its micro-batches and processes."""
+        return self.sums.taken(tensor_parallel_size(self.trainer.strategy))

@@ -4,8 +4,7 @@ Loss = ranking_weight * L_rank + mle_weight * L_MLE (Tuna, equation 5). The two 
 whose order they learn, and so in what a run starts from and is compared with, not in the formula.
 """
 
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
 
 import lightning as L
 from torch import Tensor
@@ -14,7 +13,7 @@ from transformers import PreTrainedModel
 from tuna_exp.batching.batch import RankedBatch
 from tuna_exp.losses.callbacks import RankingLoss
 from tuna_exp.losses.likelihood import summed_logps
-from tuna_exp.losses.metrics import gradient_share
+from tuna_exp.losses.metrics import gradient_share, squared_gradients
 from tuna_exp.objectives.base import MakeOptimizer, Objective, Schedule
 
 
@@ -29,7 +28,7 @@ class Weights:
 class RankingModule(Objective):
     """A ranking loss and the likelihood term.
 
-    `gradient_share_every` is in micro-batches; 0 turns it off.
+    `gradient_share_every` is in optimizer steps; 0 turns it off.
     """
 
     def __init__(
@@ -48,29 +47,38 @@ class RankingModule(Objective):
         self.gradient_share_every = gradient_share_every
 
     def configure_callbacks(self) -> list[L.Callback]:
-        """Hand the ranking loss to the trainer, which calls it to log."""
+        """Hand the ranking loss to the trainer, whose hooks it may use."""
         return [self.ranking_loss]
 
-    def training_step(self, batch: RankedBatch, batch_idx: int) -> dict[str, Any]:
-        """Return the scalar loss, times the micro-batches per step, and what the callback logs."""
+    def training_step(self, batch: RankedBatch, batch_idx: int) -> Tensor:
+        """Return the scalar loss, times the micro-batches per step."""
         logp_T, mle = self.likelihood(batch)
         logp_C = summed_logps(logp_T, batch.response_T, batch.length_C)
         ranked = self.ranking_loss.score(logp_C, batch)
         ranking = self.ranking_loss.loss(ranked)
         loss = self.weights.ranking * ranking + self.weights.mle * mle
-        self.log_losses(batch, loss=loss, ranking_loss=ranking, mle_loss=mle)
-        self._log_gradient_share(ranking, mle, logp_T, batch_idx)
-        ranked.score_BN = ranked.score_BN.detach()
-        return {"loss": loss * self.parts, "ranked": ranked, "logp_C": logp_C.detach()}
-
-    def _log_gradient_share(
-        self, ranking: Tensor, mle: Tensor, logp_T: Tensor, batch_idx: int
-    ) -> None:
-        """Log the weighted ranking term's share, a scalar, of the gradient at logp_T, (T,)."""
         every = self.gradient_share_every
-        if every and batch_idx % every == 0:
-            share = gradient_share(self.weights.ranking * ranking, self.weights.mle * mle, logp_T)
-            self.log("gradient_share_ranking", share)
+        if every and self.trainer.global_step % every == 0:
+            terms = self.weights.ranking * ranking, self.weights.mle * mle
+            for name, square in zip(_SQUARES, squared_gradients(*terms, logp_T), strict=True):
+                self.sums.add_share(name, square)
+        seen = replace(ranked, score_BN=ranked.score_BN.detach())
+        for name, mean in self.ranking_loss.measure(seen, logp_C.detach(), batch).items():
+            self.sums.add_mean(name, mean)
+        self.add_losses(batch_idx, loss=loss, ranking_loss=ranking, mle_loss=mle)
+        return loss * self.parts
+
+    def told(self) -> dict[str, float]:
+        """Return what is logged of a step, with the weighted ranking term's share of gradients."""
+        values = super().told()
+        if all(name in values for name in _SQUARES):
+            squares = [values.pop(name) for name in _SQUARES]
+            values["gradient_share_ranking"] = gradient_share(*squares)
+        return values
+
+
+# Of the gradient at the tokens' log-probabilities, for each term.
+_SQUARES = ("ranking_squares", "mle_squares")
 
 
 class TunaPModule(RankingModule):

@@ -12,5 +12,5 @@ class SFTModule(Objective):
     def training_step(self, batch: RankedBatch, batch_idx: int) -> Tensor:
         """Return the scalar loss, times the number of micro-batches of the step."""
         _, mle = self.likelihood(batch)
-        self.log_losses(batch, loss=mle, mle_loss=mle)
+        self.add_losses(batch_idx, loss=mle, mle_loss=mle)
         return mle * self.parts

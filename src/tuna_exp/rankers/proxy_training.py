@@ -28,7 +28,7 @@ from tuna_exp.models.classifier import Encoded, Reader, logits
 from tuna_exp.models.loading import load_classifier
 from tuna_exp.objectives.base import Trainable
 from tuna_exp.plan import Workspace
-from tuna_exp.rankers.proxy import Proxy
+from tuna_exp.rankers.proxy import ALONE, Proxy
 from tuna_exp.records import RankedExample, read_records
 from tuna_exp.stages.checkpoints import Checkpoints, fit_on
 from tuna_exp.stages.rank import RANKING
@@ -180,6 +180,7 @@ def fit(proxy: Proxy, reader: Reader, sets: Sequence[ReadSet], work: Workspace) 
         logger=CSVLogger(work.folder / "logs", name="proxy"),
         default_root_dir=str(work.folder),
         enable_checkpointing=False,  # of Lightning's own accord
+        **ALONE,
     )
     module.total_steps = len(loader) // trainer.accumulate_grad_batches
     fit_on(trainer, module, loader, keeper)

@@ -2,8 +2,11 @@
 
 import torch
 from lightning.pytorch import Callback, LightningModule, Trainer
+from torch import Tensor
+from torch.distributed.tensor import DTensor
 
 from tuna_exp.errors import DataError
+from tuna_exp.parallel.team import everyone
 
 
 class RefuseDiverged(Callback):
@@ -11,13 +14,20 @@ class RefuseDiverged(Callback):
 
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Raise DataError where a trained weight is not finite."""
-        for name, weight in pl_module.named_parameters():
-            if weight.requires_grad and not bool(torch.isfinite(weight).all()):
-                raise DataError(
-                    f"the training diverged: after {trainer.global_step} steps {name} holds NaN or "
-                    "infinity. Cure: a lower objective.sft.learning_rate (or tuna_p, tuna_c: the "
-                    "one that was running), trainer.gradient_clip_val=1, or model.dtype=float32."
-                )
+        own = [name for name, p in pl_module.named_parameters() if p.requires_grad and _is_bad(p)]
+        bad = [name for names in everyone(own[:1]) for name in names]
+        if bad:
+            raise DataError(
+                f"the training diverged: after {trainer.global_step} steps {bad[0]} holds NaN or "
+                "infinity. Cure: a lower objective.sft.learning_rate (or tuna_p, tuna_c: the "
+                "one that was running), trainer.gradient_clip_val=1, or model.dtype=float32."
+            )
+
+
+def _is_bad(weight: Tensor) -> bool:
+    """Whether this process's part of a weight is not finite."""
+    part = weight.to_local() if isinstance(weight, DTensor) else weight
+    return not bool(torch.isfinite(part).all())
 
 
 class FinishTrackers(Callback):

@@ -22,6 +22,8 @@ from lightning.pytorch import Callback, LightningModule, Trainer
 
 from tuna_exp.durable import TEMPORARY, fingerprint, sync_folder, write_durably
 from tuna_exp.errors import Terminated
+from tuna_exp.parallel.resharding import readable
+from tuna_exp.parallel.team import from_leader
 
 KEPT = 2
 MARKER = ".committed"
@@ -95,8 +97,12 @@ def fit_on(
     """
     module.train()
     with ending_told(checkpoints):
+        # Found by one for all: it also clears away what is torn.
+        found = last_good(checkpoints.folder) if trainer.is_global_zero else None
+        if found is not None and found.is_dir():
+            found = readable(found, trainer.strategy)
         # Ours, but whoever may write there should not run code here.
-        trainer.fit(module, loader, ckpt_path=last_good(checkpoints.folder), weights_only=True)
+        trainer.fit(module, loader, ckpt_path=from_leader(found), weights_only=True)
     module.eval()
 
 

@@ -2,12 +2,13 @@
 
 import logging
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import torch
+import torch.distributed as dist
 from lightning import Callback, LightningModule, Trainer, seed_everything
 from lightning.fabric.utilities import move_data_to_device
 from lightning.pytorch.loggers import Logger
@@ -33,6 +34,9 @@ from tuna_exp.losses.likelihood import summed_logps, token_logps
 from tuna_exp.models.export import export
 from tuna_exp.models.student import Student
 from tuna_exp.objectives.base import Objective
+from tuna_exp.parallel.sharding import is_shared_out, whole_weights
+from tuna_exp.parallel.strategies import data_place
+from tuna_exp.parallel.team import Call, Team, everyone
 from tuna_exp.plan import Workspace
 from tuna_exp.progress import Bar
 from tuna_exp.rails.callback import GuardRails, Watch
@@ -51,6 +55,7 @@ log = logging.getLogger(__name__)
 class Training:
     """One training run. `objective(model=...)` and `trainer(...)` make the parts for a model.
 
+    `name` is the objective's, by which the other processes of `team` make their own.
     `loggers` is called with a folder and a run's name; `checkpoint_minutes` is wall time, and
     `checkpoint_steps` optimizer steps, between checkpoints that a killed run continues from.
     """
@@ -66,19 +71,27 @@ class Training:
     checkpoint_steps: int | None
     guard_rails: GuardRails
     ranking_loss: RankingLoss | None = None
+    name: str = "sft"
+    team: Team = field(default_factory=Team)
 
 
 def train_sft(training: Training, student: Student, work: Workspace) -> None:
     """Fine-tune the base model on the tokens of the input `tokens`."""
-    _train(training, student, student.source.resolve(), work)
+    _lead(training, student, student.source.resolve(), work)
 
 
 def train_ranked(training: Training, student: Student, work: Workspace) -> None:
     """Continue from the checkpoint of the input `model` on the tokens of the input `tokens`."""
-    _train(training, student, work.inputs["model"] / CHECKPOINT, work)
+    _lead(training, student, work.inputs["model"] / CHECKPOINT, work)
 
 
-def _train(training: Training, student: Student, start: Path, work: Workspace) -> None:
+def _lead(training: Training, student: Student, start: Path, work: Workspace) -> None:
+    with training.team.together(Call(training.name, start, work.folder, work.inputs)):
+        train_here(training, student, start, work)
+
+
+def train_here(training: Training, student: Student, start: Path, work: Workspace) -> None:
+    """Train in this process, be it alone or one of several; the first one exports the model."""
     examples = Tokens(work.inputs["tokens"] / TOKENS)
     seed_everything(training.seed, workers=True, verbose=False)
     model = student.load(start)
@@ -90,12 +103,25 @@ def _train(training: Training, student: Student, start: Path, work: Workspace) -
     student.compiled(model)
     watch = watch_over(training.guard_rails, examples, student.encoder(start).end_id, work)
     _fit(training, module, examples, layout, watch, work)
-    # The module's model and not `model`: adapters were put into that one in place.
-    module.model.set_attn_implementation(student.attn_implementation)
-    export(module.model, student.tokenizer(start), work.folder / CHECKPOINT)
+    _export(training, module.model, student, start, work)
     tokens = sum(example.tokens for example in examples) * training.epochs
     flops = flops_of(training, module, examples, layout, start)
     work.note(layout=layout, trained_tokens=tokens, flops=flops)
+
+
+def _export(
+    training: Training, trained: PreTrainedModel, student: Student, start: Path, work: Workspace
+) -> None:
+    """Write what was trained, from the first process; the others help to put it together."""
+    leads = training.team.rank == 0
+    if is_shared_out(trained):
+        weights = whole_weights(trained, keep=leads)
+        if leads:
+            trained = student.adapted(student.load(start))
+            trained.load_state_dict(weights)
+    if leads:
+        trained.set_attn_implementation(student.attn_implementation)
+        export(trained, student.tokenizer(start), work.folder / CHECKPOINT)
 
 
 def _fit(
@@ -118,13 +144,15 @@ def _fit(
         enable_checkpointing=False,  # of Lightning's own accord
         logger=[*files, *curve_loggers()],
         default_root_dir=str(work.folder),
+        **({"plugins": plugins} if (plugins := training.team.plugins()) else {}),
     )
     sizes = LAYOUTS[layout].sizes(examples)
     order = plan_order(training, trainer, sizes)
-    batches = PlannedBatches(examples, sizes, order, layout, trainer.global_rank, pad_id=0)
-    loader = ResumableLoader(batches, training.batching.workers)
+    batches = PlannedBatches(examples, sizes, order, layout, data_place(trainer)[0], pad_id=0)
+    loader = ResumableLoader(batches, training.batching.workers, order.accumulate)
     trainer.accumulate_grad_batches = order.accumulate
     seen.count(order.steps(len(examples)), [example.tokens for example in examples])
+    module.seed = training.seed
     module.total_steps = len(loader) // order.accumulate
     try:
         fit_on(trainer, module, loader, keeper)
@@ -181,7 +209,7 @@ def tell_waiting(loader: ResumableLoader) -> None:
 def plan_order(training: Training, trainer: Trainer, sizes: Sequence[Size]) -> Order:
     """Return the order of training: as many micro-batches as were told, more where memory asks."""
     batching = training.batching
-    told = (trainer.accumulate_grad_batches, trainer.world_size)
+    told = (trainer.accumulate_grad_batches, data_place(trainer)[1])
     order = Order(batching.batch_size, *told, training.epochs, training.seed)
     return replace(
         order, accumulate=fewest_micro_batches(sizes, order, batching.micro_batch_positions)
@@ -200,20 +228,24 @@ def reference_logps(
 ) -> list[tuple[float, ...]]:
     """Return each example's responses' summed log-probabilities under the model, in nats.
 
-    Micro-batches of up to `budget` positions. The model is moved to the GPU if there is one.
+    Micro-batches of up to `budget` positions. The model is moved to the GPU if there is one. Of
+    several processes each computes a share.
     """
     # Before inference mode: parameters moved within it could not be trained.
     movable: Any = model
     movable.to("cuda" if torch.cuda.is_available() else "cpu")
     sizes = LAYOUTS[layout].sizes(examples)
     found: dict[int, tuple[float, ...]] = {}
-    for part in filled(sorted(range(len(sizes)), key=lambda i: sizes[i].longest), sizes, budget):
+    place, processes = (dist.get_rank(), dist.get_world_size()) if dist.is_initialized() else (0, 1)
+    like_sizes = sorted(range(len(sizes)), key=lambda i: sizes[i].longest)
+    for part in filled(like_sizes, sizes, budget)[place::processes]:
         some = [examples[i] for i in part]
         logps = iter(_summed(model, collate(some, layout, StepTotals.of(some))))
         found |= {
             i: tuple(islice(logps, len(e.responses))) for i, e in zip(part, some, strict=True)
         }
-    return [found[i] for i in range(len(sizes))]
+    whole = {i: logps for one in everyone(found) for i, logps in one.items()}
+    return [whole[i] for i in range(len(sizes))]
 
 
 class ShowProgress(Callback):

@@ -8,7 +8,7 @@ VERSIONS = {
     "rank": 4,
     "mix": 1,
     "tokenise": 1,
-    "train": 2,
+    "train": 3,
     "proxy": 1,
     "evaluate": 2,
     "judge": 1,

@@ -1,0 +1,56 @@
+"""Checkpoints of shards, read by a strategy that did not write them.
+
+FSDP2 reads its own on any number of processes, and also a file that any other strategy wrote. For
+the others its shards are put into such a file. Left out: shards of DeepSpeed, which only DeepSpeed
+reads.
+"""
+
+from pathlib import Path
+from typing import Any
+
+import torch
+from lightning.fabric.utilities.load import _METADATA_FILENAME
+from lightning.pytorch.strategies import DeepSpeedStrategy, ModelParallelStrategy
+from torch.distributed.checkpoint.format_utils import dcp_to_torch_save
+
+from tuna_exp.errors import UserError
+
+WHOLE = "whole.ckpt"
+
+
+def readable(folder: Path, strategy: object) -> Path:
+    """Return what a strategy can read of a checkpoint folder. Raises UserError where it cannot."""
+    by_fsdp2 = (folder / _METADATA_FILENAME).exists()
+    if isinstance(strategy, ModelParallelStrategy) if by_fsdp2 else _is_deepspeed(strategy):
+        return folder
+    if not by_fsdp2 or _is_deepspeed(strategy):
+        raise UserError(
+            f"the training was begun with another strategy, whose checkpoint {folder} this one "
+            "does not read. Cure: the strategy that it was begun with, or delete the folder, which "
+            "begins the training anew."
+        )
+    whole = folder.with_name(WHOLE)
+    in_one_file(folder, whole)
+    return whole
+
+
+def _is_deepspeed(strategy: object) -> bool:
+    return isinstance(strategy, DeepSpeedStrategy)
+
+
+def in_one_file(folder: Path, whole: Path) -> None:
+    """Put FSDP2's shards into a file as Lightning writes for one device."""
+    dcp_to_torch_save(folder, whole)
+    shards: dict[str, Any] = torch.load(whole, weights_only=False)  # our own, checked by its marker
+    checkpoint: dict[str, Any] = torch.load(folder / _METADATA_FILENAME, weights_only=False)
+    checkpoint["state_dict"] = shards.pop("state_dict")
+    checkpoint["optimizer_states"] = [numbered(shards[name]) for name in sorted(shards)]
+    torch.save(checkpoint, whole)
+
+
+def numbered(state: dict[str, Any]) -> dict[str, Any]:
+    """Return an optimizer's state by the place of each weight, as torch keeps it, not by name."""
+    names = [name for group in state["param_groups"] for name in group["params"]]
+    place = {name: number for number, name in enumerate(names)}
+    groups = [g | {"params": [place[name] for name in g["params"]]} for g in state["param_groups"]]
+    return {"state": {place[n]: one for n, one in state["state"].items()}, "param_groups": groups}
