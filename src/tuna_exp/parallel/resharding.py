@@ -41,8 +41,8 @@ def _is_deepspeed(strategy: object) -> bool:
 def in_one_file(folder: Path, whole: Path) -> None:
     """Put FSDP2's shards into a file as Lightning writes for one device."""
     dcp_to_torch_save(folder, whole)
-    shards: dict[str, Any] = torch.load(whole, weights_only=False)  # our own, checked by its marker
-    checkpoint: dict[str, Any] = torch.load(folder / _METADATA_FILENAME, weights_only=False)
+    shards: dict[str, Any] = torch.load(whole, weights_only=True)
+    checkpoint: dict[str, Any] = torch.load(folder / _METADATA_FILENAME, weights_only=True)
     checkpoint["state_dict"] = shards.pop("state_dict")
     checkpoint["optimizer_states"] = [numbered(shards[name]) for name in sorted(shards)]
     torch.save(checkpoint, whole)
