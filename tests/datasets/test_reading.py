@@ -137,6 +137,17 @@ def test_broken_line_becomes_a_malformed_row(tmp_path):
     assert 'invalid JSON at column 7 (Expecting value), found "}"' in str(rows.values[1])
 
 
+def test_numbers_beyond_all_reason_are_told(tmp_path):
+    """Python turns no text of more than 4,300 digits into a number."""
+    path = tmp_path / "rows.json"
+    path.write_text("[" + "9" * 5000 + "]")
+    with pytest.raises(DataError, match="4300 digits.*Cure"):
+        read_rows(path, None)
+    path.write_text('{"a": ' + "9" * 5000 + '}\n{"a": 1}\n')
+    first, second = read_rows(path, None).values
+    assert isinstance(first, MalformedError) and second == {"a": 1}
+
+
 def test_fingerprint_is_the_sha256_of_the_bytes(tmp_path):
     path = written(tmp_path, LINES)
     assert fingerprint(path) == hashlib.sha256(LINES.encode()).hexdigest()

@@ -19,7 +19,7 @@ from tests.wandb_server.records import Records
 from tests.wandb_server.server import KEY, Server, running
 
 # Three processes of the command, each of which imports everything anew.
-pytestmark = pytest.mark.timeout(600)
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 SMALL = (
     "model=tiny", "method=tuna_p", "dataset.count=8", "comparison.resamples=100",
     "evaluation.verifiable.count=8", "evaluation.verifiable.max_new_tokens=4",
