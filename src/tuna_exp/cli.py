@@ -30,7 +30,7 @@ from tuna_exp.commands import COMMANDS
 from tuna_exp.completion import complete
 from tuna_exp.composing import COMPOSITION_ERRORS, SETTINGS
 from tuna_exp.config_errors import check_arguments, explained
-from tuna_exp.errors import Terminated, UserError
+from tuna_exp.errors import Terminated, UserError, in_short
 from tuna_exp.experiment import run_experiment
 from tuna_exp.sweeps.job import (
     Command,
@@ -117,7 +117,7 @@ def words_of(error: Exception | KeyboardInterrupt, arguments: Sequence[str]) -> 
 
 def outside(error: Exception) -> str | None:
     """Return the words for a failure of the disk, of memory or of the tracker; None for others."""
-    reason = " ".join(str(error).split())[:300]
+    reason = in_short(error)
     if isinstance(error, OSError) and error.errno in CURES:
         place = f"{error.filename}: " if error.filename else ""
         return f"{place}{error.strerror}. Cure: {CURES[error.errno]}."
@@ -144,7 +144,7 @@ def our_fault(error: BaseException) -> str:
             place = folder / "tuna-exp-error.log"
             place.write_text(details, encoding="utf-8")
             break
-    reason = " ".join(str(error).split())[:300]
+    reason = in_short(error)
     return (
         f"a fault of tuna_exp: {type(error).__name__}: {reason}\nThe details are in {place}; "
         "please report them. Finished stages are kept: the same command continues."

@@ -32,6 +32,11 @@ class RefusalError(UserError):
     """Too large a share of a model's answers could not be used; the raw answers are kept."""
 
 
+def in_short(error: object, most: int = 300) -> str:
+    """Return what a library's error says, on one line and of at most so many characters."""
+    return " ".join(str(error).split())[:most]
+
+
 def nearest(name: str, allowed: Iterable[str]) -> str:
     """Return " Did you mean 'x'?" for the nearest allowed name, or "" where nothing is near."""
     found = difflib.get_close_matches(name, list(allowed), n=1, cutoff=0.5)

@@ -17,7 +17,7 @@ from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
 from tuna_exp.config_types import check_config
-from tuna_exp.errors import ConfigError, UserError
+from tuna_exp.errors import ConfigError, UserError, in_short
 from tuna_exp.quiet import quiet_libraries, quiet_lightning, quiet_tracker
 from tuna_exp.records import Instruction
 from tuna_exp.sweeps.identity import identity
@@ -224,7 +224,7 @@ def check_library_parts(config: DictConfig) -> None:
             trial()
         except Exception as error:
             # What a library raises for a wrong argument is its own affair and changes.
-            reason = " ".join(str(error).split())[:400]
+            reason = in_short(error, 400)
             node = OmegaConf.select(config, group)
             settings = OmegaConf.to_yaml(node, resolve=True).replace("\n", "; ")
             raise ConfigError(

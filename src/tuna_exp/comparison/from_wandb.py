@@ -22,7 +22,7 @@ from tuna_exp.comparison.report import write_report
 from tuna_exp.comparison.results import Comparison, MethodResult, Tokens
 from tuna_exp.comparison.wording import percent
 from tuna_exp.dashboard.online import parsed
-from tuna_exp.errors import UserError, nearest
+from tuna_exp.errors import UserError, in_short, nearest
 from tuna_exp.records import Instruction, Prediction
 from tuna_exp.tracking.described import FLAT
 
@@ -96,7 +96,7 @@ def read_project(project: str) -> list[Logged]:
         runs = wandb.Api().runs(f"{entity}/{name}", {"jobType": JOB}, order="+created_at")
         found = [one for run in runs if (one := _logged(run)) is not None]
     except (ValueError, wandb.Error) as error:
-        reason = " ".join(str(error).split())[:300]
+        reason = in_short(error)
         raise UserError(
             f"wandb={project}: W&B refused: {reason}. Cure: the ENTITY/PROJECT of the project's "
             "address; or runs=FOLDER, the folders of the same runs."

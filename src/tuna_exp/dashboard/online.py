@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from tuna_exp.errors import UserError
+from tuna_exp.errors import UserError, in_short
 
 if TYPE_CHECKING:
     from wandb_workspaces.reports.v2 import Report
@@ -79,7 +79,7 @@ def save(project: str, group: Sequence[str] = GROUP_BY) -> tuple[str, str]:
         written.id = _known_report(entity, name)
         written.save()
     except Exception as error:  # the library raises what its parts do: network, service, parsing
-        reason = " ".join(str(error).split())[:300] or type(error).__name__
+        reason = in_short(error) or type(error).__name__
         raise UserError(
             f"wandb={project}: W&B refused the dashboard: {reason}. Cure: check that the project "
             f"is there and may be written to; {LOCAL}."

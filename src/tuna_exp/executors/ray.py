@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any, Generic
 
-from tuna_exp.errors import ConfigError, UserError
+from tuna_exp.errors import ConfigError, UserError, in_short
 from tuna_exp.executors.base import B, R, S, Session
 
 # Batches given out per worker: one that it is at and one that is there when it has ended that.
@@ -86,7 +86,7 @@ class RayExecutor:
         try:
             ray.init(address=self.address or "local", **quiet)
         except (ConnectionError, ValueError, RuntimeError) as error:
-            reason = " ".join(str(error).split())[:300]
+            reason = in_short(error)
             raise UserError(
                 f"executor.address={self.address}: no Ray cluster answers there ({reason}). Cure: "
                 "`ray start --head` on its first machine, or executor.address=null for one here."

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from tuna_exp.errors import ConfigError
+from tuna_exp.errors import ConfigError, in_short
 from tuna_exp.services.prices import Price
 from tuna_exp.services.requests import Wire
 
@@ -110,7 +110,7 @@ _NO_CREDIT = "insufficient_quota"
 def failure(error: Exception, endpoint: Endpoint) -> Failure:
     """Sort an SDK's error."""
     status = getattr(error, "status_code", None)
-    words = " ".join(str(error).split())[:300]
+    words = in_short(error)
     if endpoint.key_variable and endpoint.key:
         words = words.replace(endpoint.key, "KEY")
     if status is None and not _is_of_the_line(error):

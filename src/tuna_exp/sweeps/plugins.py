@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from importlib.metadata import distributions
 from pathlib import Path
 
-from tuna_exp.errors import ConfigError
+from tuna_exp.errors import ConfigError, in_short
 
 # What each option imports, and the extra of this package that installs it.
 NEEDED: Mapping[str, tuple[str, str]] = {
@@ -49,7 +49,7 @@ def require(option: str) -> None:
 
 
 def _broken(option: str, name: str, extra: str, error: Exception) -> ConfigError:
-    reason = " ".join(str(error).split())[:300]
+    reason = in_short(error)
     return ConfigError(
         f"{option}: {name} is installed but cannot be imported: {type(error).__name__}: {reason}. "
         f"Cure: pip install --upgrade 'tuna_exp[{extra}]'."
@@ -66,7 +66,7 @@ def broken_plugin(error: BaseException) -> str | None:
         return None
     last = parts[-1]
     plugin = last[last.index("hydra_plugins") + 1].removesuffix(".py")
-    reason = " ".join(str(error).split())[:300]
+    reason = in_short(error)
     return (
         f"the Hydra plugin {plugin} cannot be imported, and Hydra imports every plugin that is "
         f"installed: {type(error).__name__}: {reason}. Cure: pip uninstall {_package(plugin)}, or "

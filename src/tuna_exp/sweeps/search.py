@@ -17,7 +17,7 @@ from typing import Any, Literal
 
 from filelock import FileLock, Timeout
 
-from tuna_exp.errors import ConfigError, nearest
+from tuna_exp.errors import ConfigError, in_short, nearest
 from tuna_exp.records import Record
 from tuna_exp.sweeps.goals import Goal, goal_of, values_of
 from tuna_exp.sweeps.outcomes import Outcome, keep, outcomes, read
@@ -167,7 +167,7 @@ def storage_of(place: str) -> Any:
     try:
         return get_storage(place)
     except Exception as error:  # whatever the database's driver raises
-        reason = " ".join(str(error).split())[:300]
+        reason = in_short(error)
         raise ConfigError(
             f"hydra.sweeper.storage={_without_password(place)} cannot be opened: {reason}. Cure: "
             "a URL such as sqlite:///search.db, or null."
@@ -189,7 +189,7 @@ def made(key: str, name: str, settings: Mapping[str, Any]) -> Any:
     try:
         return kind(**settings)
     except ImportError as error:
-        reason = " ".join(str(error).split())[:200]
+        reason = in_short(error, 200)
         raise ConfigError(
             f"hydra.sweeper.{key}={name} needs what is not installed here: {reason} Cure: install "
             f"it, or another {key}."

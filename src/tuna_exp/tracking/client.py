@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tuna_exp.errors import UserError
+from tuna_exp.errors import UserError, in_short
 from tuna_exp.tracking.described import Described, as_tags
 from tuna_exp.tracking.lineage import Lineage, Node, keep_lineage
 from tuna_exp.tracking.settings import Mode, Tracking
@@ -232,4 +232,4 @@ def _is_refusal(error: Exception) -> bool:
 
 
 def _words(error: Exception) -> str:
-    return " ".join(str(error).split())[:300] or type(error).__name__
+    return in_short(error) or type(error).__name__

@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from lm_eval.evaluator import evaluate as run_harness
 
-from tuna_exp.errors import ContextError, UserError
+from tuna_exp.errors import ContextError, UserError, in_short
 from tuna_exp.evaluation.lm_eval.items import doc_number
 from tuna_exp.evaluation.lm_eval.marks import Marking
 from tuna_exp.evaluation.lm_eval.model import (
@@ -125,7 +125,7 @@ def repeated(task: Any) -> list[Any]:
 
 
 def _told(name: str, error: Exception) -> Exception:
-    words = " ".join(str(error).split())[:300]
+    words = in_short(error)
     if "maximum sequence length" in words:
         return ContextError(
             f"the task {name}: {words} Cure: evaluation.lm_eval.gen_kwargs.max_gen_toks=N below "

@@ -14,7 +14,7 @@ from lm_eval.api import registry
 from lm_eval.tasks import TaskManager
 from lm_eval.tasks._index import TaskIndex
 
-from tuna_exp.errors import ConfigError, UserError, nearest
+from tuna_exp.errors import ConfigError, UserError, in_short, nearest
 from tuna_exp.evaluation.lm_eval.package import SEEDS, lm_eval_version
 
 _OFFLINE = ("couldn't reach", "offline", "connection", "localentrynotfound", "resolve host")
@@ -161,7 +161,7 @@ def _loaded(manager: Any, name: str) -> Any:
 
 
 def _failure(name: str, error: Exception) -> str:
-    words = " ".join(str(error).split())[:300] or type(error).__name__
+    words = in_short(error) or type(error).__name__
     chain = f"{type(error).__name__} {words}".lower()
     if any(word in chain for word in _OFFLINE):
         return (
