@@ -53,6 +53,7 @@ def _report(told: Mapping[str, str], figures: Mapping[str, float]) -> None:
             run.log(dict(figures))
         run.finish(exit_code=0 if figures else 1)
     finally:
+        wandb.teardown()  # ends its service, which may hold the last lines yet
         for name in told:
             os.environ.pop(name, None)
         if before is not None:
