@@ -14,6 +14,7 @@ from hydra.plugins.launcher import Launcher
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, open_dict
 
+from tuna_exp.executors.ray import QUIET
 from tuna_exp.sweeps.plugins import require
 
 
@@ -43,9 +44,8 @@ class RayLauncher(Launcher):
         import ray
 
         setup_globals()
-        quiet = {"log_to_driver": False, "include_dashboard": False, "logging_level": "error"}
         if not ray.is_initialized():
-            ray.init(address=self.address, **{**quiet, **self.further})
+            ray.init(address=self.address, **{**QUIET, **self.further})
         # Not repeated by Ray: a job whose process died is launched again by whoever called.
         do = ray.remote(run_one).options(max_retries=0, **self.resources)
         state = Singleton.get_state()

@@ -9,7 +9,6 @@ from typing import Protocol, TypeVar
 S = TypeVar("S")
 B = TypeVar("B")
 R = TypeVar("R")
-S_contra = TypeVar("S_contra", contravariant=True)
 S_co = TypeVar("S_co", covariant=True)
 
 

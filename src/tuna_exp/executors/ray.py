@@ -17,6 +17,8 @@ from typing import Any, Generic
 from tuna_exp.errors import ConfigError, UserError, in_short
 from tuna_exp.executors.base import B, R, S, Session
 
+# What Ray is told where we start it or connect to it.
+QUIET = {"log_to_driver": False, "include_dashboard": False, "logging_level": "error"}
 # Batches given out per worker: one that it is at and one that is there when it has ended that.
 _AHEAD = 2
 # Results per worker that may wait for an earlier one.
@@ -81,10 +83,9 @@ class RayExecutor:
     def _connect(self, ray: Any) -> None:
         if ray.is_initialized():
             return
-        quiet = {"log_to_driver": False, "include_dashboard": False, "logging_level": "error"}
         # Without an address Ray would also take one that a variable of the environment names.
         try:
-            ray.init(address=self.address or "local", **quiet)
+            ray.init(address=self.address or "local", **QUIET)
         except (ConnectionError, ValueError, RuntimeError) as error:
             reason = in_short(error)
             raise UserError(
@@ -93,7 +94,7 @@ class RayExecutor:
             ) from error
 
     def _room(self, ray: Any) -> None:
-        """Raise UserError where not even one worker fits: it would be waited for, for ever."""
+        """Raise UserError where not all workers fit: the others would be waited for, for ever."""
         for name, wanted in (("CPU", self.cpus_per_worker), ("GPU", self.gpus_per_worker)):
             there = [node["Resources"].get(name, 0) for node in ray.nodes() if node["Alive"]]
             fitting = sum(int(of_node // wanted) for of_node in there) if wanted else self.workers
@@ -154,30 +155,26 @@ class _Pool(Session[S], Generic[S]):
         """Yield results in order. The next batch goes to the worker that has least to do."""
         ray = _ray()
         task = ray.put(do)
-        waiting: deque[tuple[Any, int]] = deque()
-        busy = [0] * len(self.workers)
-        ended: set[Any] = set()
+        waiting: deque[Any] = deque()  # for their turn to go out
+        running: dict[Any, int] = {}  # the place of the worker that is at it, or will be
+        places = range(len(self.workers))
         for batch in batches:
-            while min(busy) >= _AHEAD:
-                places = {one: place for one, place in waiting if one not in ended}
-                (done,), _ = ray.wait(list(places), num_returns=1)
-                ended.add(done)
-                busy[places[done]] -= 1
-            place = busy.index(min(busy))
-            waiting.append((self.workers[place].work.remote(self.making, task, batch), place))
-            busy[place] += 1
+            while len(running) >= _AHEAD * len(places):
+                (done,), _ = ray.wait(list(running), num_returns=1)
+                del running[done]
+            place = min(places, key=[*running.values()].count)
+            begun = self.workers[place].work.remote(self.making, task, batch)
+            running[begun] = place
+            waiting.append(begun)
             # What is first in the order goes out as soon as it has ended: the journal has it then.
             # Where one batch takes very long, the others wait for it at last.
-            while waiting and (waiting[0][0] in ended or len(waiting) > _KEPT * len(busy)):
-                first, place = waiting.popleft()
-                result = _got(ray, first)
-                if first in ended:
-                    ended.discard(first)
-                else:
-                    busy[place] -= 1
+            while waiting and (waiting[0] not in running or len(waiting) > _KEPT * len(places)):
+                first = waiting.popleft()
+                result: R = _got(ray, first)
+                running.pop(first, None)
                 yield result
         while waiting:
-            yield _got(ray, waiting.popleft()[0])
+            yield _got(ray, waiting.popleft())
 
 
 def _got(ray: Any, reference: Any) -> Any:
