@@ -18,6 +18,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from tuna_exp.config_types import check_config
 from tuna_exp.errors import ConfigError, UserError, in_short
+from tuna_exp.parallel.launched import ALONE
 from tuna_exp.quiet import quiet_libraries, quiet_lightning, quiet_tracker
 from tuna_exp.records import Instruction
 from tuna_exp.sweeps.identity import identity
@@ -410,7 +411,7 @@ def _decisive(config: DictConfig, name: str) -> dict[str, Any]:
         keys = ["ranking_weight", "mle_weight"]
     chosen = {key: plain(config[key]) for key in groups}
     # How many devices share the work decides nothing: a killed training continues on others.
-    chosen["trainer"] |= {"devices": 1, "num_nodes": 1, "strategy": "auto"}
+    chosen["trainer"] |= ALONE
     # What examples look like decides their tokens, an input; workers decide nothing.
     for elsewhere in ("max_length", "on_too_long", "workers"):
         del chosen["batching"][elsewhere]

@@ -1,12 +1,11 @@
 """Strategies that cannot work as they are asked for, told before anything is loaded."""
 
 from importlib.util import find_spec
-from typing import Any
 
 from omegaconf import DictConfig
 
 from tuna_exp.errors import ConfigError
-from tuna_exp.parallel.launched import launched
+from tuna_exp.parallel.launched import device_count, launched
 
 _HALF = ("16-mixed", "16", 16)
 
@@ -15,7 +14,7 @@ def check_strategy(config: DictConfig) -> None:
     """Raise ConfigError where strategy, devices, nodes and launcher do not go together."""
     strategy = str(config.strategy.get("_target_", "")).rpartition(".")[2]
     devices, nodes = config.trainer.devices, config.trainer.num_nodes
-    count = _count(devices)
+    count = device_count(devices)
     asked = f"trainer.devices={devices} trainer.num_nodes={nodes}"
     single = strategy == "one_device" and config.trainer.strategy == config.strategy
     if single and (count or 1) * nodes > 1:
@@ -38,15 +37,6 @@ def check_strategy(config: DictConfig) -> None:
         _check_fsdp2(config, count)
     if strategy == "DeepSpeedStrategy":
         _check_deepspeed()
-
-
-def _count(devices: Any) -> int | None:
-    """Return how many devices of a machine are asked for; None where that is seen only there."""
-    if isinstance(devices, int):
-        return devices if devices >= 0 else None
-    if isinstance(devices, str):
-        return len(devices.split(",")) if "," in devices else None
-    return len(devices)
 
 
 def _check_fsdp2(config: DictConfig, count: int | None) -> None:

@@ -13,11 +13,9 @@ from typing import TYPE_CHECKING, Any
 
 from tuna_exp.errors import ConfigError
 from tuna_exp.models.sources import ModelSource
+from tuna_exp.parallel.launched import ALONE
 from tuna_exp.rankers.base import Outcome, Ranker
 from tuna_exp.records import CandidateSet, Instruction
-
-# Small enough for one device; what the objectives are trained on decides nothing here.
-ALONE: dict[str, Any] = {"devices": 1, "num_nodes": 1, "strategy": "auto"}
 
 if TYPE_CHECKING:
     from tuna_exp.rankers.reward_model import RewardModelRanker
@@ -51,7 +49,7 @@ class ProxyTraining:
             "optimizer": {"class": f"{made.__module__}.{made.__qualname__}"}
             | self.optimizer.keywords,
             "schedule": vars(self.schedule),
-            "trainer": self.trainer.keywords | ALONE,
+            "trainer": self.trainer.keywords | ALONE,  # small enough for one device
         }
 
 

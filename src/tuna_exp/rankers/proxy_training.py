@@ -27,8 +27,9 @@ from tuna_exp.losses.formulas import advantage, mean_over_pairs
 from tuna_exp.models.classifier import Encoded, Reader, logits
 from tuna_exp.models.loading import load_classifier
 from tuna_exp.objectives.base import Trainable
+from tuna_exp.parallel.launched import ALONE
 from tuna_exp.plan import Workspace
-from tuna_exp.rankers.proxy import ALONE, Proxy
+from tuna_exp.rankers.proxy import Proxy
 from tuna_exp.records import RankedExample, read_records
 from tuna_exp.stages.checkpoints import Checkpoints, fit_on
 from tuna_exp.stages.rank import RANKING

@@ -202,7 +202,7 @@ def keep_failure(
 
     Nothing is written for a run that never began, nor by any rank but the first.
     """
-    if not output.exists() or int(os.environ.get("LOCAL_RANK", "0")) > 0:
+    if not output.exists() or not is_first_rank():
         return
     job = read(output / JOB_FILE, Job)
     place = Place(0, output, output, tuple(overrides), tuple(overrides))

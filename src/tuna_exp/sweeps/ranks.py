@@ -17,6 +17,7 @@ from hydra.types import HydraContext, RunMode, TaskFunction
 from omegaconf import DictConfig, OmegaConf, open_dict
 
 from tuna_exp.errors import ConfigError
+from tuna_exp.parallel.launched import device_count
 
 _RANKS = ("RANK", "LOCAL_RANK", "NODE_RANK")
 _PROCESS, _BASIC, _SLURM = "process", "BasicLauncher", "SlurmLauncher"
@@ -69,11 +70,10 @@ def processes_of(config: DictConfig) -> int:
     """Return how many processes will train a config."""
     devices: Any = OmegaConf.select(config, "trainer.devices", default=1)
     nodes: Any = OmegaConf.select(config, "trainer.num_nodes", default=1)
-    if OmegaConf.is_list(devices):
-        return len(devices) * int(nodes)
-    if str(devices).lstrip("-").isdigit() and int(devices) >= 0:
-        return int(devices) * int(nodes)
-    return _devices_here(str(OmegaConf.select(config, "trainer.accelerator"))) * int(nodes)
+    count = device_count(devices)
+    if count is None:
+        count = _devices_here(str(OmegaConf.select(config, "trainer.accelerator")))
+    return count * int(nodes)
 
 
 def _devices_here(accelerator: str) -> int:
