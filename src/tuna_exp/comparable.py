@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from tuna_exp.errors import UserError, nearest
 from tuna_exp.plan import Step, in_order
 from tuna_exp.reasons import flat
 from tuna_exp.records import CandidateSet, Origin, RankedExample, read_records
@@ -19,6 +20,22 @@ SNAPSHOT = "snapshot"
 _MAKING = ("train", "tokenise", "sample", "rank", "mix", "proxy")
 _TOLD = 3
 Folder = Callable[[Step], Path | None]
+
+
+def chosen_baseline(asked: str | None, usual: str, names: Sequence[str]) -> str:
+    """Return the method that others are compared with: the one asked for, else the usual one.
+
+    Where runs were told apart by more than their seed the first kind of the usual one stands for
+    it. Raises UserError where nothing has the name that was asked for.
+    """
+    if asked is not None and asked not in names:
+        raise UserError(
+            f"baseline={asked}: the methods are {', '.join(names)}.{nearest(asked, names)} Cure: "
+            "one of these."
+        )
+    if asked is not None or usual in names:
+        return asked or usual
+    return next((name for name in names if name.startswith(f"{usual} ")), names[0])
 
 
 @dataclass(frozen=True)

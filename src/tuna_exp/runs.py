@@ -226,15 +226,8 @@ def compare_runs(
     named, remarks = told_apart(named_apart(records), finished)
     evaluated = {method: _by_benchmark(finished, models) for method, models in named.items()}
     settings = finished.settings(records[0].comparison)
-    if baseline is not None:
-        if baseline not in evaluated:
-            raise UserError(
-                f"baseline={baseline}: the methods are {', '.join(evaluated)}."
-                f"{nearest(baseline, evaluated)} Cure: one of these."
-            )
-        settings = replace(settings, baseline=baseline)
-    if settings.baseline not in evaluated:
-        settings = replace(settings, baseline=_first_like(settings.baseline, list(evaluated)))
+    base = comparable.chosen_baseline(baseline, settings.baseline, list(evaluated))
+    settings = replace(settings, baseline=base)
     remarks += unlike(named, settings.baseline, finished)
     measured = [step for record in records for step in finished.rankings(record.comparison)]
     overlaps = [one for record in records for one in finished.overlaps(record.comparison)]
@@ -395,10 +388,6 @@ def _short(override: str) -> str:
     """The part of an override that tells it from others: a word as it is, a number with its key."""
     key, _, value = override.partition("=")
     return value if value.isidentifier() else f"{key.rpartition('.')[2]}={value}"
-
-
-def _first_like(baseline: str, names: Sequence[str]) -> str:
-    return next((name for name in names if name.startswith(f"{baseline} ")), names[0])
 
 
 @dataclass(frozen=True)

@@ -165,14 +165,9 @@ def _with_snapshot(answered: Sequence[Answered]) -> list[Answered]:
 
 def unjudged(answered: Sequence[Answered]) -> set[str]:
     """Return the ids of items on which a judge gave some of the runs a verdict and others none."""
-    every: set[str] = set()
-    missing: set[str] = set()
-    asked = [{p.instruction.id for p in one.predictions} for one in answered]
-    for ids in asked:
-        every |= ids
-    for ids in asked:
-        missing |= every - ids
-    return missing
+    marked = [{p.instruction.id for p in one.predictions} for one in answered]
+    every = {item for ids in marked for item in ids}
+    return {item for item in every if not all(item in ids for ids in marked)}
 
 
 def _without(one: Answered, ids: Set[str]) -> Answered:

@@ -17,12 +17,13 @@ from pydantic import ValidationError
 from rich.console import Console
 from rich.table import Table
 
+from tuna_exp.comparable import chosen_baseline
 from tuna_exp.comparison import results, table
 from tuna_exp.comparison.report import write_report
 from tuna_exp.comparison.results import Comparison, MethodResult, Tokens
 from tuna_exp.comparison.wording import percent
 from tuna_exp.dashboard.online import parsed
-from tuna_exp.errors import UserError, in_short, nearest
+from tuna_exp.errors import UserError, in_short
 from tuna_exp.records import Instruction, Prediction
 from tuna_exp.tracking.described import FLAT
 
@@ -115,7 +116,7 @@ def pooled(found: Sequence[Logged], baseline: str | None = None) -> Comparison:
     """Return the comparison of runs with all answers; those alike but for their seed are one."""
     named, remarks = told_apart(found)
     first = found[0].config
-    against = _baseline(named, str(first.get("baseline", "sft")), baseline)
+    against = chosen_baseline(baseline, str(first.get("baseline", "sft")), list(named))
     confidence, resamples = float(first.get("confidence", 0.95)), int(first.get("resamples", 9999))
     methods = [_method(name, runs) for name, runs in named.items()]
     made = results.compare(methods, [], [], against, confidence, resamples, 0)
@@ -142,21 +143,30 @@ def told_apart(found: Sequence[Logged]) -> tuple[dict[str, list[Logged]], list[s
 
 
 def _kinds(method: str, runs: Sequence[Logged]) -> dict[str, list[Logged]]:
-    mattering = [_mattering(one) for one in runs]
-    keys = dict.fromkeys(key for own in mattering for key in own)
-    differing = [key for key in keys if len({repr(own.get(key)) for own in mattering}) > 1]
-    # A group's option says it all; what stands below it follows.
-    options = [key for key in differing if key in FLAT]
-    below = tuple(f"cfg.{key}." for key in options)
-    rest = [key for key in differing if key not in options and not key.startswith(below)]
+    """Return runs of one method by what they do not share with the first."""
+    settings = [_mattering(one) for one in runs]
+    telling = _telling(settings)
     found: dict[str, list[Logged]] = {}
-    usual = mattering[0]
-    for run, own in zip(runs, mattering, strict=True):
-        parts = [key for key in (*options, *rest) if repr(own.get(key)) != repr(usual.get(key))]
-        words = [f"{key.rpartition('.')[2]}={own.get(key)}" for key in parts[:_SETTINGS_SHOWN]]
-        words += [f"and {len(parts) - len(words)} more"] if len(parts) > len(words) else []
+    for run, own in zip(runs, settings, strict=True):
+        words = _unshared(own, settings[0], telling)
         found.setdefault(" ".join([method, *words]), []).append(run)
     return found
+
+
+def _telling(settings: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Return the keys that runs differ by, options of groups first: what is below them follows."""
+    keys = dict.fromkeys(key for own in settings for key in own)
+    differing = [key for key in keys if len({repr(own.get(key)) for own in settings}) > 1]
+    options = [key for key in differing if key in FLAT]
+    below = tuple(f"cfg.{key}." for key in options)
+    return options + [key for key in differing if key not in FLAT and not key.startswith(below)]
+
+
+def _unshared(own: Mapping[str, Any], usual: Mapping[str, Any], keys: Sequence[str]) -> list[str]:
+    parts = [key for key in keys if repr(own.get(key)) != repr(usual.get(key))]
+    words = [f"{key.rpartition('.')[2]}={own.get(key)}" for key in parts[:_SETTINGS_SHOWN]]
+    more = len(parts) - len(words)
+    return [*words, *([f"and {more} more"] if more else [])]
 
 
 def _mattering(run: Logged) -> dict[str, Any]:
@@ -185,17 +195,6 @@ def _method(name: str, runs: Sequence[Logged]) -> MethodResult:
         seed=first.seed,
         more={one.seed: answers[one.seed] for one in others},
     )
-
-
-def _baseline(named: Mapping[str, Any], usual: str, asked: str | None) -> str:
-    if asked is not None and asked not in named:
-        raise UserError(
-            f"baseline={asked}: the methods are {', '.join(named)}.{nearest(asked, named)} Cure: "
-            "one of these."
-        )
-    if asked is not None or usual in named:
-        return asked or usual
-    return next((name for name in named if name.startswith(usual)), next(iter(named)))
 
 
 def _logged(run: "wandb.apis.public.Run") -> Logged | None:
