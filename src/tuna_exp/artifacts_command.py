@@ -116,17 +116,16 @@ def _took(entry: Entry) -> float:
 
 def _verify(store: Store, console: Console) -> int:
     """Hash all finished artifacts, set the damaged ones aside, and return 1 where there was one."""
-    found = [entry for entry in store.entries() if entry.state != "unfinished"]
-    bad = {entry.folder: entry for entry in found if "." not in entry.folder.name}
-    told = {folder: _damage(store, entry) for folder, entry in bad.items()}
-    for folder, names in told.items():
-        if names:
-            moved = store.set_aside(bad[folder])
-            fate = "set aside; built anew when needed" if moved else "left: it is being built"
-            console.print(f"{_title(bad[folder])}: {names}: {fate}", markup=False, soft_wrap=True)
-    count = sum(map(bool, told.values()))
-    console.print(f"{len(told)} finished artifacts, {count} damaged")
-    return int(count > 0)
+    ended = [entry for entry in store.entries() if entry.state != "unfinished"]
+    ended = [entry for entry in ended if "." not in entry.folder.name]  # not set aside before
+    damaged = [(entry, names) for entry in ended if (names := _damage(store, entry))]
+    for entry, names in damaged:
+        fate = "set aside; built anew when needed"
+        if not store.set_aside(entry):
+            fate = "left: it is being built"
+        console.print(f"{_title(entry)}: {names}: {fate}", markup=False, soft_wrap=True)
+    console.print(f"{len(ended)} finished artifacts, {len(damaged)} damaged")
+    return int(bool(damaged))
 
 
 def _damage(store: Store, entry: Entry) -> str:

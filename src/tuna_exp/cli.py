@@ -205,7 +205,8 @@ class Job:
     def __call__(self, config: DictConfig) -> None:
         """Do the task with a composed config."""
         command, settings = self.command, HydraConfig.get()
-        place = place_of_process(typed(settings.overrides.task))
+        overrides = typed(settings.overrides.task)
+        place = place_of_process(overrides)
         if settings.mode == RunMode.MULTIRUN and is_first_rank():
             place = place_in_sweep(command.overrides)
         if place is not None:
@@ -213,7 +214,6 @@ class Job:
             return
         # On all ranks of a run; the first one keeps the books.
         output, first = Path(settings.runtime.output_dir), is_first_rank()
-        overrides = typed(settings.overrides.task)
         try:
             with for_agent(OmegaConf.select(config, "optimize"), output):
                 command.task(config, SETTINGS, output, overrides, show=first)
@@ -224,5 +224,5 @@ class Job:
                 output.rmdir()
                 output.parent.rmdir()
             with suppress(OSError):  # the disk itself may have failed
-                keep_failure(command, output, typed(settings.overrides.task), error)
+                keep_failure(command, output, overrides, error)
             self.tell(error)

@@ -12,6 +12,7 @@ import shlex
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -19,16 +20,16 @@ from huggingface_hub import EvalResult, ModelCard, ModelCardData
 from pydantic import ValidationError
 
 from tuna_exp.errors import UserError
+from tuna_exp.export_command import CHECKPOINT
 from tuna_exp.models.sources import PATTERNS, build_folder, missing_part
 from tuna_exp.records import CandidateSet, Origin, RankedExample, Record, read_records
+from tuna_exp.stages.evaluate import FIGURES
 from tuna_exp.stages.rank import RANKING
 from tuna_exp.stages.sample import CANDIDATES
 from tuna_exp.store import Artifact, Entry, Store
 from tuna_exp.sweeps.outcomes import RUN_FILE
 
-CHECKPOINT = "checkpoint"
 CARD = "README.md"
-FIGURES = "figures.json"
 _UNKNOWN = "unknown"  # a licence of the Hub's list: nobody has said which
 _METHODS = {
     "sft": "supervised fine-tuning",
@@ -67,11 +68,13 @@ def export_model(folder: Path, out: Path, licence: str | None, runs: Path) -> st
 
 @dataclass(frozen=True)
 class Made:
-    """A training's artifact and all that it was made from, itself first."""
+    """A training's artifact and all that it was made from, itself first; `finished` are the store's
+    artifacts by key.
+    """
 
     artifact: Artifact
     lineage: tuple[Entry, ...]
-    store: Store
+    finished: Mapping[str, Entry]
 
     @classmethod
     def of(cls, folder: Path) -> "Made":
@@ -95,28 +98,27 @@ class Made:
         for entry in lineage:  # which grows
             below = [entries[key] for key in entry.made_from.values() if key in entries]
             lineage += [e for e in below if e not in lineage]
-        return cls(artifact, tuple(lineage), store)
+        return cls(artifact, tuple(lineage), entries)
 
-    def figures(self) -> Iterator[tuple[Mapping[str, Any], list[dict[str, Any]]]]:
-        """Yield the settings and figures of each finished evaluation of this very model."""
-        answers = {e.key: e for e in self._of("evaluate") if self._key in e.made_from.values()}
+    @cached_property
+    def answers(self) -> dict[str, Entry]:
+        """The finished evaluations of this very model, by key."""
+        key = self.artifact.folder.name
+        return {e.key: e for e in self._of("evaluate") if key in e.made_from.values()}
+
+    @cached_property
+    def figures(self) -> list[tuple[Mapping[str, Any], dict[str, Any]]]:
+        """Each figure of these evaluations over all items, with its benchmark's settings."""
+        found = []
         for entry in self._of("figures"):
-            if answers.keys() & set(entry.made_from.values()):
+            if self.answers.keys() & set(entry.made_from.values()):
                 content = json.loads((entry.folder / FIGURES).read_bytes())
-                yield entry.manifest["settings"]["benchmark"], content
+                benchmark = entry.manifest["settings"]["benchmark"]
+                found += [(benchmark, figure) for figure in content if figure["group"] == "all"]
+        return found
 
-    def answers(self) -> set[str]:
-        """Return the digests of evaluations of this model."""
-        found = [e for e in self._of("evaluate") if self._key in e.made_from.values()]
-        return {entry.manifest["digest"] for entry in found}
-
-    @property
-    def _key(self) -> str:
-        return self.artifact.folder.name
-
-    def _of(self, stage: str) -> list[Entry]:
-        entries = self.store.entries()
-        return [e for e in entries if e.state == "finished" and e.folder.parent.name == stage]
+    def _of(self, stage: str) -> Iterator[Entry]:
+        return (e for e in self.finished.values() if e.folder.parent.name == stage)
 
 
 @dataclass(frozen=True)
@@ -133,7 +135,7 @@ class Card:
         settings: Mapping[str, Any] = self.made.artifact.manifest["settings"]
         return settings
 
-    @property
+    @cached_property
     def terms(self) -> set[str]:
         """Licence tags of services whose texts the model, or one it started from, learnt from."""
         return {origin.licence for origin in self._origins() if origin.licence}
@@ -189,9 +191,7 @@ class Card:
                 metric_value=figure["interval"]["value"],
                 metric_name=_interval(figure),
             )
-            for benchmark, figures in self.made.figures()
-            for figure in figures
-            if figure["group"] == "all"
+            for benchmark, figure in self.made.figures
         ]
 
     def _text(self) -> str:
@@ -234,9 +234,7 @@ class Card:
         return [
             f"{benchmark['benchmark']}, {figure['metric']}: {figure['interval']['value']:.4g} "
             f"{_interval(figure)}"
-            for benchmark, figures in self.made.figures()
-            for figure in figures
-            if figure["group"] == "all"
+            for benchmark, figure in self.made.figures
         ]
 
     def _licence_told(self) -> str:
@@ -249,7 +247,7 @@ class Card:
         )
 
     def _command(self) -> str:
-        answers = self.made.answers()
+        answers = {entry.manifest["digest"] for entry in self.made.answers.values()}
         for path in sorted(self.runs.rglob(RUN_FILE)):
             overrides = _overrides(path, answers)
             if overrides is not None:

@@ -265,10 +265,8 @@ def _read(folder: Path) -> dict[str, Any] | None:
 
 
 def _sound(folder: Path, digest: str) -> Artifact | None:
-    manifest = _read(folder)
-    if manifest is None or manifest["digest"] != digest:
-        return None
-    return Artifact(folder, manifest)
+    artifact = finished(folder)
+    return artifact if artifact is not None and artifact.manifest["digest"] == digest else None
 
 
 def finished(folder: Path) -> Artifact | None:

@@ -17,6 +17,7 @@ from pydantic import ValidationError
 
 from tuna_exp.dashboard.curves import Columns, metrics_files, read_columns, rounded
 from tuna_exp.planned import Planned
+from tuna_exp.rankers.base import ranker_of
 from tuna_exp.records import Prediction, RankedExample, Record
 
 # Items of a benchmark, and sets of a ranking, whose texts are shown.
@@ -156,7 +157,7 @@ class Shelf:
         }
         return {
             "label": node.label,
-            "ranker": _ranker(node.manifest),
+            "ranker": ranker_of(node.manifest),
             "sets": facts.get("sets", len(sets)),
             "ordered": facts.get("ordered_sets"),
             "refused": sum(facts.get("refusals", {}).values()),
@@ -180,11 +181,6 @@ def cost(node: Node) -> dict[str, Any]:
         "tokens": sum(int(facts.get(kind, 0)) for kind in kinds),
         "usd": float(facts.get("usd", 0.0)),
     }
-
-
-def _ranker(manifest: Mapping[str, Any]) -> str:
-    name = manifest["settings"].get("ranker", {}).get("ranker", "published")
-    return str(name).removesuffix("Ranker").lower()
 
 
 def _set(example: RankedExample) -> dict[str, Any]:

@@ -8,7 +8,7 @@ unknown and nothing is estimated; packages that estimate (codecarbon) are left o
 
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from math import isfinite
 from pathlib import Path
@@ -52,6 +52,11 @@ def metered(folder: Path) -> Iterator[None]:
         }
         with suppress(OSError):  # a full disk has another error to tell
             notebook.note({METERS: found})
+
+
+def noted(manifest: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what a stage noted with what was metered; artifacts of before have no meters."""
+    return {**manifest["facts"], **manifest.get(METERS, {})}
 
 
 def reset_peak() -> None:

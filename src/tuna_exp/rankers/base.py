@@ -1,7 +1,7 @@
 """What a ranker is: candidate sets in, ranked examples out, refusals where there is no order."""
 
-from collections.abc import Sequence
-from typing import Protocol
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol
 
 from tuna_exp.errors import ConfigError
 from tuna_exp.records import (
@@ -12,6 +12,12 @@ from tuna_exp.records import (
     Record,
     Usage,
 )
+
+
+def ranker_of(manifest: Mapping[str, Any]) -> str:
+    """Return the name of the ranker that made a ranking, from the ranking's manifest."""
+    name = manifest["settings"].get("ranker", {}).get("ranker", "published")
+    return str(name).removesuffix("Ranker").lower()
 
 
 class Refusal(Record):

@@ -31,11 +31,13 @@ from tuna_exp.comparison.statistics import Bootstrap
 from tuna_exp.comparison.tracking import Shown, log_comparison
 from tuna_exp.comparison.verdicts import verdicts
 from tuna_exp.datasets.verifiable import verify
+from tuna_exp.efficiency.meters import noted
 from tuna_exp.evaluation.base import Figure
 from tuna_exp.evaluation.contamination import Contamination, remark
 from tuna_exp.evaluation.open_ended.judging import Comparison as Judged
 from tuna_exp.evaluation.open_ended.win_rates import comparison_figures
 from tuna_exp.plan import Workspace
+from tuna_exp.rankers.base import ranker_of
 from tuna_exp.records import Instruction, Prediction, RankedExample, read_records
 from tuna_exp.stages.evaluate import PREDICTIONS, read_figures
 from tuna_exp.stages.judge import COMPARISONS, OTHERS, OURS
@@ -68,11 +70,6 @@ class Settings:
     def bootstrap(self) -> Bootstrap:
         """How every interval is made."""
         return Bootstrap(self.confidence, self.resamples, self.seed)
-
-
-def noted(manifest: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what a stage noted with what was metered; artifacts of before have no meters."""
-    return {**manifest["facts"], **manifest.get("meters", {})}
 
 
 class Inputs:
@@ -337,12 +334,6 @@ def trusts(inputs: Inputs, bootstrap: Bootstrap) -> tuple[list[Trust], list[Agre
 def label_of(manifest: Mapping[str, Any]) -> str:
     """Return what a ranking is called for a reader."""
     return str(manifest["label"]).removeprefix("rank ").removeprefix("measure ")
-
-
-def ranker_of(manifest: Mapping[str, Any]) -> str:
-    """Return the name of the ranker that a ranking came from."""
-    name = manifest["settings"].get("ranker", {}).get("ranker", "published")
-    return str(name).removesuffix("Ranker").lower()
 
 
 def truth(instruction: Instruction, text: str) -> float:

@@ -11,6 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from tuna_exp.efficiency.meters import noted
 from tuna_exp.plan import Step, in_order
 from tuna_exp.store import MANIFEST, Artifact, Store
 from tuna_exp.tracking.client import Client, not_fatal
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
 
 _CURRENT: ContextVar["Tracker | None"] = ContextVar("tracker", default=None)
 _NUMBERS = (int, float)
-_MANIFEST_FILE = "manifest.json"
 
 
 class Tracker:
@@ -156,14 +156,14 @@ def log_artifact(
     if whole is not None:
         artifact.add_dir(str(whole), policy="immutable", skip_cache=True)
     elif folder is not None:
-        artifact.add_file(str(folder / MANIFEST), _MANIFEST_FILE, policy="immutable")
+        artifact.add_file(str(folder / MANIFEST), MANIFEST, policy="immutable")
     run.log_artifact(artifact)
 
 
 def figures_of(manifest: Mapping[str, Any]) -> dict[str, float]:
     """Return the numbers that a stage noted and that were metered, and the seconds it took."""
-    noted = {**manifest["facts"], **manifest.get("meters", {})}
-    numbers = {name: value for name, value in noted.items() if isinstance(value, _NUMBERS)}
+    facts = noted(manifest)
+    numbers = {name: value for name, value in facts.items() if isinstance(value, _NUMBERS)}
     return {**numbers, "seconds": manifest["wall_seconds"]}
 
 
