@@ -5,6 +5,7 @@ What is wrong with the config is told below it. Nothing is run or written; torch
 precision the machine has.
 """
 
+import argparse
 import json
 import sys
 from collections.abc import Iterable, Mapping, Sequence
@@ -31,7 +32,13 @@ def main(arguments: Sequence[str]) -> int:
     asking = parser("config", "What will run, and where each value comes from.")
     asking.usage = "%(prog)s [KEY ...] [GROUP=OPTION ...] [KEY=VALUE ...] [FLAG ...]"
     asking.add_argument("--changed", action="store_true", help="only what is not the default")
+    asking.add_argument("--multirun", "-m", action="store_true", help=argparse.SUPPRESS)
     given = asking.parse_intermixed_args(list(arguments))
+    if given.multirun:
+        raise ConfigError(
+            "config -m: it shows the settings of one run. Cure: leave out -m and give one value of "
+            "each key; `tuna-exp plan -m` shows what the runs of a sweep would do."
+        )
     words = [word for word in given.overrides if "=" not in word and word[:1] not in "+~"]
     given.overrides = [override for override in given.overrides if override not in words]
     checked(given, arguments)

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from tuna_exp.llms.base import LLM
+from tuna_exp.llms.base import LLM, Unpaid
 from tuna_exp.llms.decoding import Decoding
 from tuna_exp.records import Instruction
 
@@ -47,22 +47,33 @@ class Asker(Protocol):
         """Return how many questions are asked at most about a set of so many responses."""
 
 
-def answering(llm: LLM, instructions: Sequence[Instruction], decoding: Decoding, seed: int) -> Bill:
-    """Return what answers to these instructions will cost; what is in the ledger costs nothing."""
-    asked = llm.unanswered(instructions, decoding, seed) if llm.usd(1e6, 1e6) else []
+def answering(
+    llm: LLM,
+    instructions: Sequence[Instruction],
+    decoding: Decoding,
+    seed: int,
+    again: Sequence[tuple[Decoding, int]] = (),
+) -> Bill:
+    """Return what answers to these instructions will cost; what is in the ledger costs nothing.
+
+    `again` are decoding and seed of each time that sets may be drawn anew: it is expected that none
+    is, and all may be.
+    """
+    if not llm.usd(1e6, 1e6):
+        return Bill()
     length = expected_length(instructions, decoding)
-    read = sum(len(i.text.encode()) for i in asked)
-    generated = len(asked) * decoding.responses * length
-    most = len(asked) * decoding.responses * decoding.max_new_tokens
-    # A service that takes one answer a request reads the prompt anew for each.
-    bound_read = decoding.responses * (read + len(asked) * PROMPT_BYTES)
-    return Bill(
-        len(asked),
-        read / BYTES_PER_TOKEN,
-        generated,
-        llm.usd(read / BYTES_PER_TOKEN, generated),
-        llm.usd(bound_read, most),
-    )
+    asked = llm.unpaid(instructions, decoding, seed)
+    text, answers = sum(one.text for one in asked), sum(one.answers for one in asked)
+    read, generated = text / BYTES_PER_TOKEN, answers * length
+    bound = sum(_most(llm, llm.unpaid(instructions, *drawn), drawn[0]) for drawn in again)
+    bound += _most(llm, asked, decoding)
+    return Bill(len(asked), read, generated, llm.usd(read, generated), bound)
+
+
+def _most(llm: LLM, asked: Sequence[Unpaid], decoding: Decoding) -> float:
+    """Return the most that requests can cost, in dollars."""
+    read = sum(one.text + PROMPT_BYTES for one in asked)
+    return llm.usd(read, sum(one.answers for one in asked) * decoding.max_new_tokens)
 
 
 def ranking(
