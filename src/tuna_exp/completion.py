@@ -194,7 +194,7 @@ def values(key: str, keys: dict[str, Any]) -> Iterator[str]:
     yield from _choices(rule_for(target, key))
     now = keys.get(key)
     if isinstance(now, str | int | float) and not isinstance(now, bool):
-        yield from () if set(str(now)) & set(" $") else (str(now),)
+        yield from () if set(str(now)) & set(" $?") else (str(now),)
 
 
 def _choices(rule: Any) -> Iterator[str]:
