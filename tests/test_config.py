@@ -12,6 +12,7 @@ import pytest
 from hydra import compose, initialize_config_dir
 from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
+from torch.nn.parallel import DistributedDataParallel
 
 from tuna_exp.cli import SETTINGS
 from tuna_exp.config_types import HYDRA_KEYS, check_config
@@ -95,7 +96,10 @@ def test_every_key_is_a_parameter_of_its_class() -> None:
     for path, node in all_nodes():
         if "_target_" in node:
             made = pkgutil.resolve_name(node["_target_"])
-            without_effect = set(node) - HYDRA_KEYS - set(inspect.signature(made).parameters)
+            taken = set(inspect.signature(made).parameters)
+            if "DDPStrategy" in node["_target_"]:  # hands its further arguments on to torch
+                taken |= set(inspect.signature(DistributedDataParallel).parameters)
+            without_effect = set(node) - HYDRA_KEYS - taken
             assert not without_effect, f"{path}: {node['_target_']}"
 
 

@@ -73,10 +73,11 @@ def run_experiment(
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     quiet_libraries()  # first, as the check may import a module of the user's, and that torch
     check_config(config, settings)
+    data = checked_data(config)
     team = gathered(config, output)
     try:
         if team.rank == 0:
-            lead(config, output, overrides, show, team)
+            lead(config, data, output, overrides, show, team)
         else:
             from tuna_exp.parallel.following import follow
 
@@ -85,15 +86,26 @@ def run_experiment(
         team.dismiss()
 
 
-def gathered(config: DictConfig, output: Path) -> "Team":
-    """Return the processes of a run's trainings, already connected if a launcher started them.
+def checked_data(config: DictConfig) -> tuple[Any, list[Instruction]]:
+    """Return the dataset and its instructions, where folder, data, ranker and strategy are right.
 
-    Raises ConfigError for a strategy that cannot work here.
+    Raises UserError for what is not: all of it can be told without importing torch.
     """
     from tuna_exp.parallel.checks import check_strategy
-    from tuna_exp.parallel.team import Team, join, launched
 
+    check_folder(Path(config.artifacts), "artifacts")
     check_strategy(config)
+    dataset = make(config.dataset)
+    instructions: list[Instruction] = dataset.load()
+    check_rankers(config, instructions)
+    return dataset, instructions
+
+
+def gathered(config: DictConfig, output: Path) -> "Team":
+    """Return the processes of a run's trainings, already connected if a launcher started them."""
+    from tuna_exp.parallel.launched import launched
+    from tuna_exp.parallel.team import Team, join
+
     if launched() > 1:
         return join(trial_trainer(config))
     if config.trainer.devices in (1, "1") and config.trainer.num_nodes == 1:
@@ -110,17 +122,18 @@ def trial_trainer(config: DictConfig, **options: Any) -> "Trainer":
 
 
 def lead(
-    config: DictConfig, output: Path, overrides: Sequence[str], show: bool, team: "Team"
+    config: DictConfig,
+    data: tuple[Any, Sequence[Instruction]],
+    output: Path,
+    overrides: Sequence[str],
+    show: bool,
+    team: "Team",
 ) -> None:
     """Run the methods of a checked config and compare them (see `run_experiment`)."""
-    check_folder(Path(config.artifacts), "artifacts")
-    dataset = make(config.dataset)
-    instructions = dataset.load()
-    check_rankers(config, instructions)
-    # Imported late: what was checked above must not wait for this.
+    # Imported late: what was checked before must not wait for this.
     from tuna_exp.runs import Run, run_methods, show_comparison
 
-    lab = build_lab(config, dataset, instructions, team)
+    lab = build_lab(config, *data, team)
     lab.check()
     save_settings(config, overrides, output)
     name = identity(config)

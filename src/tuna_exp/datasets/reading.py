@@ -187,7 +187,7 @@ def _list_rows(path: Path, text: str, limit: int | None) -> Rows:
             f"{_from(text, error.pos)}; {good} whole records before "
             "it. Cure: correct the file there, or download it again if it ends early."
         ) from error
-    except (ValueError, RecursionError) as error:  # a number or a nesting beyond all reason
+    except ValueError as error:  # a number beyond all reason
         raise DataError(f"{path}: {error}. Cure: correct the file, which holds no data.") from error
     if not values:
         raise DataError(f"{path} holds an empty list, expected records. Cure: write it again.")
@@ -210,14 +210,14 @@ def _parse_line(line: str) -> object:
             f"expected one JSON object on the line, found invalid JSON at column {error.colno} "
             f"({error.msg}), found {_from(line, error.pos)}"
         )
-    except (ValueError, RecursionError) as error:
+    except ValueError as error:
         return MalformedError(f"expected one JSON object on the line: {error}")
 
 
 def _refuse_spread_object(path: Path, text: str, start: int) -> None:
     try:
         value, end = json.JSONDecoder().raw_decode(text, start)
-    except (ValueError, RecursionError):
+    except ValueError:
         return  # told line by line, with the good lines counted
     if "\n" in text[start:end]:
         raise DataError(
@@ -239,6 +239,6 @@ def _record_lines(text: str, end: int) -> list[int]:
         line, seen = line + text.count("\n", seen, position), position
         try:
             _, position = decoder.raw_decode(text, position)
-        except (ValueError, RecursionError):
+        except ValueError:
             return lines
         lines.append(line)

@@ -6,7 +6,7 @@ from typing import Any
 from omegaconf import DictConfig
 
 from tuna_exp.errors import ConfigError
-from tuna_exp.parallel.team import launched
+from tuna_exp.parallel.launched import launched
 
 _HALF = ("16-mixed", "16", 16)
 

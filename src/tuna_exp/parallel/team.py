@@ -119,14 +119,6 @@ def join(trainer: Trainer, store: Store | None = None) -> Joined:
     return Joined(trainer.global_rank, trainer.world_size)
 
 
-def launched() -> int:
-    """Return how many processes a launcher has started; 1 where this one was started alone."""
-    told = os.environ
-    if "SLURM_STEP_ID" in told and "SLURM_PROCID" in told and "RANK" not in told:
-        return int(told.get("SLURM_STEP_NUM_TASKS", told.get("SLURM_NTASKS", "1")))
-    return int(told["WORLD_SIZE"]) if "RANK" in told and "WORLD_SIZE" in told else 1
-
-
 def everyone(own: Any) -> list[Any]:
     """Return what each process has, in the order of ranks; all call it together."""
     if not (dist.is_available() and dist.is_initialized()):
