@@ -210,10 +210,7 @@ def test_tab_completes_in_a_shell(terminal: Terminal, tmp_path: Path) -> None:
     """A single possibility is written out, with a space behind it unless the word goes on."""
     (tmp_path / "mine.jsonl").touch()
     terminal("tuna-exp plan -m model=ti\t", r"model=tiny ")
-    terminal("objective.mle_o\t", r"mle_on=")
-    terminal("b\t", r"best ")
     terminal("\x15tuna-exp ranker@teach\t", r"er_ranker=")
     terminal("prob\t", r"abilistic ")
     terminal("\x15tuna-exp dataset.path=mi\t", r"mine\.jsonl")
-    terminal("\x15tuna-exp artifacts l\t", r"list ")
     terminal("\x15tuna-exp ranking_loss=\t\t", r"(?s)(?=.*dpo)(?=.*simpo)(?=.*listmle)(?=.*rrhf)")

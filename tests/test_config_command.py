@@ -33,21 +33,22 @@ def test_a_run_is_shown_with_its_sources(tuna_exp: Command, tmp_path: Path) -> N
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize(
-    ("words", "some", "others"),
-    [
-        ("lora", ["lora"], ["model.source._target_"]),
-        ("objective.tuna_c", ["objective.tuna_c.epochs"], ["objective.sft.epochs"]),
-        ("learning_rate", ["objective.sft.learning_rate"], ["objective.sft.epochs"]),
-        ("*.seed seed", ["dataset.seed", "seed"], ["dataset.count"]),
-        ("extra_rankers", ["extra_rankers.x.flip", "ranker@extra_rankers.x.of"], ["ranker.flip"]),
-    ],
-)
-def test_words_choose_keys(
-    words: str, some: list[str], others: list[str], tuna_exp: Command
-) -> None:
-    found = asked(tuna_exp, *words.split(), "+ranker@extra_rankers.x=noisy")
-    assert set(some) <= set(found) and not set(others) & set(found)
+WORDS = {
+    "lora": ({"lora"}, {"model.source._target_"}),
+    "objective.tuna_c": ({"objective.tuna_c.epochs"}, {"objective.sft.epochs"}),
+    "learning_rate": ({"objective.sft.learning_rate"}, {"objective.sft.epochs"}),
+    "*.seed seed": ({"dataset.seed", "seed"}, {"dataset.count"}),
+    "extra_rankers": ({"extra_rankers.x.flip", "ranker@extra_rankers.x.of"}, {"ranker.flip"}),
+}
+
+
+def test_words_choose_keys(tuna_exp: Command) -> None:
+    found = asked(tuna_exp, "+ranker@extra_rankers.x=noisy")
+    for words, (some, others) in WORDS.items():
+        told = set(chosen(found, words.split()))
+        assert some <= told and not others & told, words
+    few = asked(tuna_exp, "extra_rankers", "+ranker@extra_rankers.x=noisy")
+    assert few == chosen(found, ["extra_rankers"])
 
 
 def test_a_word_is_a_part_and_no_piece_of_one() -> None:
@@ -66,7 +67,7 @@ def test_only_what_is_not_the_default(tuna_exp: Command) -> None:
     assert "objective.mle_on" not in found and "dataset" not in found
     status, out, _ = tuna_exp("config", "--changed", "logger=none", "evaluation=[verifiable]")
     assert status == 0 and "csv, wandb" in out and "No longer there: logger.csv._partial_" in out
-    assert "All of it is as it is" in tuna_exp("config", "--changed")[1]
+    assert "All of it is as it is" in tuna_exp("config", "--changed", "batching")[1]
 
 
 def test_what_is_wrong_is_told_below_what_is_shown(tuna_exp: Command) -> None:

@@ -45,20 +45,20 @@ def main(arguments: Sequence[str]) -> int:
     quiet_screen()
     with loading(given.config_dir) as configs:
         asked = sources(configs, given.overrides)
-        usual = sources(configs, [])
+        usual = sources(configs, []) if given.changed or given.json else None
     choices, values = chosen(asked.choices, words), chosen(asked.values, words)
     if words and not choices and not values:
         raise ConfigError(_nothing(words, asked))
-    if given.changed:
+    if given.changed and usual:
         choices = {g: c for g, c in choices.items() if c != usual.choices.get(g)}
         values = {k: v for k, v in values.items() if _differs(v, usual.values.get(k))}
-    if given.json:
+    if given.json and usual:
         told = as_json(choices.values(), values.values(), usual)
         sys.stdout.write(json.dumps(told, indent=1) + "\n")
     else:
-        gone = _gone(chosen(usual.values, words), asked)
-        show(choices.values(), values.values(), usual if given.changed else None)
-        if given.changed and gone:
+        show(choices.values(), values.values(), usual)
+        gone = _gone(chosen(usual.values, words), asked) if usual else []
+        if gone:
             console().print(f"No longer there: {', '.join(gone)}.", markup=False, soft_wrap=True)
     check_config(asked.config, SETTINGS)
     return 0
