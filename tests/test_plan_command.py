@@ -114,6 +114,7 @@ BAD = {
     "modle=tiny": "Did you mean 'model'",
     "seed=x": "seed='x': should be a valid integer",
     "--foo": "unrecognized arguments: --foo",
+    "strategy=deepspeed_zero2": "Cure: ",
     "artifacts=taken": "taken is a file, expected a folder",
     "dataset=jsonl dataset.path=nowhere.jsonl ~dataset.count": "nowhere.jsonl does not exist",
     "teacher=openai method=tuna_p teacher.endpoint.model=x": "the price of x is not known",

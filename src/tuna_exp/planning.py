@@ -21,6 +21,7 @@ from tuna_exp.experiment import (
     make,
     plain,
 )
+from tuna_exp.parallel.checks import check_strategy
 from tuna_exp.plan import Step, in_order, missing_steps
 from tuna_exp.rates import Rates
 from tuna_exp.store import Entry, Store
@@ -68,6 +69,7 @@ class Parts:
         Raises UserError for what the user can mend.
         """
         check_folder(Path(config.artifacts), "artifacts")
+        check_strategy(config)
         about = plain(config.dataset)
         dataset = self._once(about, lambda: LoadedOnce(make(config.dataset)))
         check_rankers(config, dataset.instructions)
