@@ -107,7 +107,7 @@ def test_it_answers_quickly() -> None:
     """The longest kind of answer: seconds of processor time from the interpreter's start."""
     done = subprocess.run([sys.executable, "-c", QUICK], capture_output=True, text=True, check=True)
     seconds, _, heavy = done.stdout.partition(" ")
-    assert heavy.strip() == "[]" and float(seconds) < 2.5  # 1 s where nothing else is running
+    assert heavy.strip() == "[]" and float(seconds) < 2.5  # 1.5 s on two busy cores
 
 
 def test_scripts_are_printed_and_installed(
