@@ -4,7 +4,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 # These run the command in their own process, away from the handlers that libraries leave on the streams.
-COMMAND_TESTS := tests/test_cli.py tests/test_config.py tests/test_runs.py
+COMMAND_TESTS := tests/test_cli.py tests/test_config.py tests/test_runs.py tests/test_command_help.py \
+  tests/test_completion.py tests/test_config_command.py tests/test_new_command.py tests/test_plan_command.py
 # Of chaos-demo: how often it kills, where its random instants start, and what makes the demo small.
 KILLS ?= 5
 ROUNDS ?= 200

@@ -1,7 +1,9 @@
 """What all tests share: no deadline on shared machines, nothing sent anywhere, one tiny model."""
 
+import logging
 import os
-from collections.abc import Iterator
+import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -13,6 +15,9 @@ from tests.services.loopback import Loopback, running
 os.environ["WANDB_MODE"] = "offline"
 os.environ["WANDB_SILENT"] = "true"
 os.environ["HF_HUB_OFFLINE"] = "1"
+
+# Arguments in; exit status, output and errors out.
+Command = Callable[..., tuple[int | str | None, str, str]]
 
 torch.set_num_threads(1)
 settings.register_profile("shared", deadline=None, max_examples=40)
@@ -42,3 +47,29 @@ def tiny_folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv(CACHE_VARIABLE, str(tmp_path_factory.mktemp("cache")))
         yield TinyModel().resolve()
+
+
+@pytest.fixture
+def tuna_exp(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Iterator[Command]:
+    """The command in an empty folder."""
+    from tuna_exp import cli
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("TUNA_EXP_ARTIFACTS", raising=False)
+    handlers, level = logging.root.handlers[:], logging.root.level
+    # When Hydra sets logging up, absl closes the stream it was imported under: pytest's own.
+    monkeypatch.setattr("absl.logging.PythonHandler.close", logging.Handler.close)
+
+    def call(*arguments: str) -> tuple[int | str | None, str, str]:
+        monkeypatch.setattr(sys, "argv", ["tuna-exp", *arguments])
+        with pytest.raises(SystemExit) as stopped:
+            cli.main()
+        said = capsys.readouterr()
+        return stopped.value.code, said.out, said.err
+
+    yield call
+    logging.root.handlers[:] = handlers
+    logging.root.setLevel(level)
+    logging.captureWarnings(False)

@@ -4,47 +4,21 @@ The command runs in this process where it can; what it imports is seen in proces
 """
 
 import gzip
-import logging
 import os
 import re
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
+from tests.conftest import Command
 from tuna_exp import cli, experiment
 from tuna_exp.config_types import groups_of
 
-Command = Callable[..., tuple[int | str | None, str, str]]
 GOOD = '{"instruction": "a", "output": "b", "input": ""}\n'
-
-
-@pytest.fixture
-def tuna_exp(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> Iterator[Command]:
-    """The command in an empty folder: arguments in; exit status, output and errors out."""
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.delenv("TUNA_EXP_ARTIFACTS", raising=False)
-    handlers, level = logging.root.handlers[:], logging.root.level
-    # When Hydra sets logging up, absl closes the stream it was imported under: pytest's own.
-    monkeypatch.setattr("absl.logging.PythonHandler.close", logging.Handler.close)
-
-    def call(*arguments: str) -> tuple[int | str | None, str, str]:
-        monkeypatch.setattr(sys, "argv", ["tuna-exp", *arguments])
-        with pytest.raises(SystemExit) as stopped:
-            cli.main()
-        said = capsys.readouterr()
-        return stopped.value.code, said.out, said.err
-
-    yield call
-    logging.root.handlers[:] = handlers
-    logging.root.setLevel(level)
-    logging.captureWarnings(False)
 
 
 def left_behind(folder: Path) -> list[str]:

@@ -235,7 +235,7 @@ COMMANDS = {
             ("estimate teacher=openai transport=batch --json", "half the price, as JSON"),
         ),
         composes=True,
-        flags=("--json",),
+        flags=("--json", "--config-dir"),
     ),
     "evaluate": Command(
         evaluate, "run", "[KEY=VALUE ...]", "score any model, without training",

@@ -12,13 +12,14 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, Literal, get_args, get_origin
 
-from hydra import initialize_config_dir
-from hydra.core.global_hydra import GlobalHydra
+import yaml
+from hydra.types import RunMode
 
 from tuna_exp.command_help import groups
 from tuna_exp.commands import COMMANDS
-from tuna_exp.composing import SETTINGS
+from tuna_exp.composing import SETTINGS, loading
 from tuna_exp.config_errors import chosen_keys, own_folder
+from tuna_exp.config_types import HYDRA_KEYS
 from tuna_exp.config_values import rule_for
 from tuna_exp.durable import disk_failures
 from tuna_exp.errors import ConfigError
@@ -26,6 +27,12 @@ from tuna_exp.errors import ConfigError
 SHELLS = ("bash", "zsh", "fish")
 _SCRIPTS = Path(__file__).with_name("completions")
 _FLAGS = ("-m", "--config-dir", "--cfg", "--info", "--help", "--shell-completion")
+# What stands behind a flag.
+_TAKES = {
+    "--cfg": ("job", "hydra", "all"),
+    "--info": ("all", "config", "defaults", "defaults-tree", "plugins", "searchpath"),
+    "--shell-completion": ("bash", "zsh", "fish", "install"),
+}
 _TAKES_FOLDER = ("-cd", "--config-dir", "--into")
 
 
@@ -94,6 +101,9 @@ def candidates(line: str) -> list[str]:
 def _offered(words: Sequence[str], word: str) -> Iterator[str]:
     if words and words[-1] in _TAKES_FOLDER:
         return
+    if words and words[-1] in _TAKES:
+        yield from _TAKES[words[-1]]
+        return
     command = COMMANDS.get(words[0]) if words else None
     if not words:
         yield from COMMANDS
@@ -106,30 +116,69 @@ def _offered(words: Sequence[str], word: str) -> Iterator[str]:
 
 
 def overrides(words: Sequence[str], word: str) -> Iterator[str]:
-    """Yield overrides that begin like `word`, behind others."""
+    """Yield overrides that begin like `word`, behind others.
+
+    Only keys below another, and their values, take a composition, which takes half a second.
+    """
     mark = word[: len(word) - len(word.lstrip("+~"))]
     key, equals, typed = word[len(mark) :].partition("=")
     own = own_folder(words)
     known = {**groups(own if own and own.is_dir() else None)}
     if key.startswith("hydra"):
         known |= _hydras()
-    options = known.get(key.partition("@")[0])
-    if equals and options:
-        yield from (f"{mark}{key}={value}" for value in _listed(typed, options))
-        return
-    keys = chosen_keys(SETTINGS, words, key) if equals else chosen_keys(SETTINGS, words, "=")
     if equals:
-        yield from (f"{mark}{key}={value}" for value in values(key, keys))
-        return
-    yield from (f"{mark}{group}=" for group in known)
-    # What can be chosen for a part of its own, as in ranker@teacher_ranker.
-    yield from (f"{mark}{at}=" for at in _packages(known) if "@" in key)
+        options = known.get(key.partition("@")[0]) or values(key, chosen_keys(SETTINGS, words, key))
+        yield from (f"{mark}{key}={value}" for value in _listed(typed, options))
+    elif "@" in key:
+        yield from (f"{mark}{part}" for part in _parts(words, mark))
+    elif "." in key:
+        yield from (f"{mark}{below}" for below in _below(key, chosen_keys(SETTINGS, words, "=")))
+    else:
+        yield from (mark + group + ("" if mark == "~" else "=") for group in known)
+        yield from (mark + top for top in _tops(known))
+
+
+def _tops(known: Iterable[str]) -> Iterator[str]:
+    """Yield the keys of config.yaml itself; one with keys below it ends in a dot."""
+    config = _main()
+    yield from (f"{group}." for group in known if "/" not in group and group != "experiment")
+    for entry in config["defaults"]:
+        part = next(iter(entry)).partition("@")[2] if isinstance(entry, dict) else ""
+        yield from (f"{part}.",) if part else ()
+    for key, value in config.items():
+        if key not in ("defaults", "hydra"):
+            yield f"{key}." if isinstance(value, dict) and value else f"{key}="
+
+
+def _below(key: str, keys: dict[str, Any]) -> Iterator[str]:
+    """Yield the keys that begin like `key`, each up to its next dot."""
     for path, value in keys.items():
-        if path.startswith(key):
+        if path.startswith(key) and path.rpartition(".")[2] not in HYDRA_KEYS:
             end = path.find(".", len(key))
-            whole = end < 0
             ending = "." if isinstance(value, dict) and value else "="
-            yield mark + (path + ending if whole else path[: end + 1])
+            yield path + ending if end < 0 else path[: end + 1]
+
+
+def _parts(words: Sequence[str], mark: str) -> Iterator[str]:
+    """Yield GROUP@PLACE= of parts that are chosen; behind a +, of those that can be added."""
+    if mark == "+":
+        for key, value in _main().items():
+            group = str(value).strip("${}") if isinstance(value, str) else key[6:-1]
+            if key.startswith("extra_"):
+                yield f"{group}@{key}."
+            elif value == f"${{{group}}}":
+                yield f"{group}@{key}="
+        return
+    own = own_folder(words)
+    with loading(str(own) if own and own.is_dir() else None) as configs:
+        given = [word for word in words if "=" in word and not word.startswith("-")]
+        found = configs.loader.compute_defaults_list("config", given, RunMode.RUN)
+    yield from (f"{group}=" for group in found.overrides.known_choices if "@" in group)
+
+
+def _main() -> dict[str, Any]:
+    content: dict[str, Any] = yaml.safe_load((SETTINGS / "config.yaml").read_text("utf-8"))
+    return content
 
 
 def _listed(typed: str, options: Iterable[str]) -> Iterator[str]:
@@ -144,10 +193,8 @@ def values(key: str, keys: dict[str, Any]) -> Iterator[str]:
     target = str(keys.get(f"{key.rpartition('.')[0]}._target_", ""))
     yield from _choices(rule_for(target, key))
     now = keys.get(key)
-    if isinstance(now, bool) or now is None:
-        yield from ("true", "false") if isinstance(now, bool) else ()
-    elif isinstance(now, str | int | float) and " " not in str(now):
-        yield str(now)
+    if isinstance(now, str | int | float) and not isinstance(now, bool):
+        yield from () if set(str(now)) & set(" $?") else (str(now),)
 
 
 def _choices(rule: Any) -> Iterator[str]:
@@ -162,13 +209,8 @@ def _choices(rule: Any) -> Iterator[str]:
             yield from _choices(part)
 
 
-def _packages(known: Iterable[str]) -> Iterator[str]:
-    for path in chosen_keys(SETTINGS, (), "="):
-        yield from (f"{g}@{path}" for g in known if path.endswith(f"_{g}") or f"{g}_of_" in path)
-
-
 def _hydras() -> dict[str, list[str]]:
     """Return Hydra's own groups that a run may choose from, plugins among them."""
-    with initialize_config_dir(str(SETTINGS), version_base="1.3"):
-        loader = GlobalHydra.instance().config_loader()
-        return {g: loader.get_group_options(g) for g in ("hydra/launcher", "hydra/sweeper")}
+    with loading(None) as configs:
+        options = configs.loader.get_group_options
+        return {group: options(group) for group in ("hydra/launcher", "hydra/sweeper")}

@@ -5,6 +5,7 @@ What is wrong with the config is told below it. Nothing is run or written; torch
 precision the machine has.
 """
 
+import argparse
 import json
 import sys
 from collections.abc import Iterable, Mapping, Sequence
@@ -31,27 +32,33 @@ def main(arguments: Sequence[str]) -> int:
     asking = parser("config", "What will run, and where each value comes from.")
     asking.usage = "%(prog)s [KEY ...] [GROUP=OPTION ...] [KEY=VALUE ...] [FLAG ...]"
     asking.add_argument("--changed", action="store_true", help="only what is not the default")
+    asking.add_argument("--multirun", "-m", action="store_true", help=argparse.SUPPRESS)
     given = asking.parse_intermixed_args(list(arguments))
+    if given.multirun:
+        raise ConfigError(
+            "config -m: it shows the settings of one run. Cure: leave out -m and give one value of "
+            "each key; `tuna-exp plan -m` shows what the runs of a sweep would do."
+        )
     words = [word for word in given.overrides if "=" not in word and word[:1] not in "+~"]
     given.overrides = [override for override in given.overrides if override not in words]
     checked(given, arguments)
     quiet_screen()
     with loading(given.config_dir) as configs:
         asked = sources(configs, given.overrides)
-        usual = sources(configs, [])
+        usual = sources(configs, []) if given.changed or given.json else None
     choices, values = chosen(asked.choices, words), chosen(asked.values, words)
     if words and not choices and not values:
         raise ConfigError(_nothing(words, asked))
-    if given.changed:
+    if given.changed and usual:
         choices = {g: c for g, c in choices.items() if c != usual.choices.get(g)}
         values = {k: v for k, v in values.items() if _differs(v, usual.values.get(k))}
-    if given.json:
+    if given.json and usual:
         told = as_json(choices.values(), values.values(), usual)
         sys.stdout.write(json.dumps(told, indent=1) + "\n")
     else:
-        gone = _gone(chosen(usual.values, words), asked)
-        show(choices.values(), values.values(), usual if given.changed else None)
-        if given.changed and gone:
+        show(choices.values(), values.values(), usual)
+        gone = _gone(chosen(usual.values, words), asked) if usual else []
+        if gone:
             console().print(f"No longer there: {', '.join(gone)}.", markup=False, soft_wrap=True)
     check_config(asked.config, SETTINGS)
     return 0

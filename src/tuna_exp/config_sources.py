@@ -10,6 +10,13 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+from hydra._internal.defaults_list import DefaultsList
+from hydra.core.default_element import (
+    DefaultsTreeNode,
+    GroupDefault,
+    InputDefault,
+    VirtualRoot,
+)
 from hydra.core.override_parser.types import Override
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
@@ -57,33 +64,75 @@ def sources(configs: Loading, overrides: Sequence[str]) -> Sources:
     defaults = loader.compute_defaults_list("config", given, RunMode.RUN)
     _, repository = loader._parse_overrides_and_create_caching_repo("config", given)
     said: dict[str, str] = {}
-    chosen: dict[str, str] = {}
+    files: dict[str, Path] = {}
     for default in defaults.defaults:
         if str(default.config_path).startswith("hydra/"):
             continue
         layer = loader._load_single_config(default, repository)
         file = Path(str(layer.path).removeprefix("file://"), f"{default.config_path}.yaml")
-        source = _named(file)
+        files[str(default.config_path)] = file
         content: Any = OmegaConf.to_container(layer.config)
-        said |= {key: source for key, _ in leaves(content, "")}
-        chosen |= {group: f"{source}{how}" for group, how in _chosen_in(file)}
+        said |= {key: _named(file) for key, _ in leaves(content, "")}
     for override in defaults.config_overrides:
         key = str(override.key_or_group)
-        said |= {k: COMMAND_LINE for k, _ in leaves({key: _value(override)}, "")} | {
-            k: COMMAND_LINE for k in said if k.startswith(f"{key}.")
-        }
-    chosen |= {o.get_key_element().lstrip("+~"): COMMAND_LINE for o in configs.parse(overrides)}
-    choices = {
-        group: Choice(group, str(option), chosen.get(group, ""))
-        for group, option in sorted(defaults.overrides.known_choices.items())
-        if not group.startswith("hydra/") and option is not None
-    }
+        said |= {k: COMMAND_LINE for k, _ in leaves({key: _value(override)}, "")}
     written: Any = OmegaConf.to_container(config)
     values = {
         key: Value(key, value, _resolved(config, key, value), said.get(key, ""))
         for key, value in leaves(written, "")
     }
-    return Sources(config, choices, values)
+    return Sources(config, _choices(defaults, files), values)
+
+
+def _choices(defaults: DefaultsList, files: Mapping[str, Path]) -> dict[str, Choice]:
+    """Return every group's option; `files` are those of the configs by Hydra's path.
+
+    A group of which several options were chosen as a list is no node of the tree: its options are.
+    """
+    made: dict[str, Choice] = {}
+    for parent, node in _nodes(defaults.defaults_tree):
+        path = str(parent.get_config_path())
+        if isinstance(node, GroupDefault):
+            group, option = node.get_override_key(), node.get_name()
+            how = _resolver(files.get(path), node)
+        else:
+            group, _, option = str(node.get_config_path()).rpartition("/")
+            if group in ("", path.rpartition("/")[0]):  # the file itself, or one that it builds on
+                continue
+            option, how = ", ".join([*filter(None, [_option(made, group)]), option]), ""
+        if option is None or group.startswith("hydra"):
+            continue
+        chosen = defaults.overrides.override_metadata.get(group)
+        if (chosen and chosen.external_override) or node in _appended(defaults):
+            source = COMMAND_LINE
+        elif chosen:
+            source = _file(files, str(chosen.containing_config_path))
+        else:
+            source = _file(files, path) + how
+        made[group] = Choice(group, str(option), source)
+    return dict(sorted(made.items()))
+
+
+def _nodes(tree: DefaultsTreeNode) -> Iterator[tuple[InputDefault, InputDefault]]:
+    """Yield every choice below a node, with what chose it."""
+    for child in tree.children or ():
+        node = child.node if isinstance(child, DefaultsTreeNode) else child
+        if not isinstance(tree.node, VirtualRoot) and not node.is_deleted():
+            yield tree.node, node
+        if isinstance(child, DefaultsTreeNode):
+            yield from _nodes(child)
+
+
+def _appended(defaults: DefaultsList) -> list[InputDefault]:
+    return [*defaults.overrides.append_group_defaults]
+
+
+def _option(made: Mapping[str, Choice], group: str) -> str:
+    return made[group].option if group in made else ""
+
+
+def _file(files: Mapping[str, Path], path: str) -> str:
+    return _named(files[path]) if path in files else f"{path}.yaml"
 
 
 def leaves(content: Mapping[Any, Any], prefix: str) -> Iterator[tuple[str, Any]]:
@@ -105,15 +154,14 @@ def _named(file: Path) -> str:
     return (file.relative_to(here) if file.is_relative_to(here) else file).as_posix()
 
 
-def _chosen_in(file: Path) -> Iterator[tuple[str, str]]:
-    """Yield each group that a file's defaults list chooses an option of, and ": ${...}" where a
-    resolver does.
-    """
-    content = yaml.safe_load(file.read_text(encoding="utf-8")) or {}
-    for entry in content.get("defaults", []):
+def _resolver(file: Path | None, chosen: GroupDefault) -> str:
+    """Return ": ${...}" where a resolver in a file's defaults list chooses an option."""
+    content = yaml.safe_load(file.read_text(encoding="utf-8")) if file else None
+    for entry in (content or {}).get("defaults", []):
         for key, option in entry.items() if isinstance(entry, dict) else ():
-            how = f": {option}" if "${" in str(option) else ""
-            yield str(key).rpartition(" ")[2].lstrip("/"), how
+            if key == chosen.get_override_key() and "${" in str(option):
+                return f": {option}"
+    return ""
 
 
 def _value(override: Override) -> Any:

@@ -33,7 +33,6 @@ if TYPE_CHECKING:
     from tuna_exp.lab import Lab, Part
     from tuna_exp.models.student import Student
     from tuna_exp.parallel.team import Team
-    from tuna_exp.services.billing import Bill
 
 SAVED = ".hydra"
 # Trainings with a ranking term, and those on one response per instruction.
@@ -158,26 +157,6 @@ def lead(
     artifact = run_methods(lab, make(config.method), run, check)
     if show:
         show_comparison(artifact)
-
-
-def estimate(config: DictConfig, settings: Path) -> list[tuple[str, "Bill"]]:
-    """Return what the steps of a config that are not built yet will cost, by their labels.
-
-    Raises UserError for what the user can mend. Nothing is asked, built or written.
-    """
-    quiet_libraries()
-    check_config(config, settings)
-    dataset = make(config.dataset)
-    instructions = dataset.load()
-    check_rankers(config, instructions)
-    from tuna_exp.plan import missing_steps
-    from tuna_exp.store import Store
-
-    lab = build_lab(config, dataset, instructions)
-    lab.check()
-    final = lab.compare({name: recipe(lab) for name, recipe in make(config.method).items()})
-    missing = missing_steps([final], Store(Path(config.artifacts)))
-    return [(step.label, step.bill()) for step in missing if step.bill]
 
 
 def check_folder(folder: Path, key: str) -> None:

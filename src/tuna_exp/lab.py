@@ -34,7 +34,7 @@ from tuna_exp.services import billing
 from tuna_exp.stages.compare import Settings as ComparisonSettings
 from tuna_exp.stages.rank import mix, rank, require_order, take_over
 from tuna_exp.stages.readiness import check_answers, check_likelihood, check_references
-from tuna_exp.stages.sample import Drawing, sample
+from tuna_exp.stages.sample import Drawing, redraws, sample
 from tuna_exp.stages.tokenise import (
     Reading,
     tokenise_best,
@@ -172,8 +172,8 @@ class Lab:
         run = partial(sample, drawing, self.instructions)
         effort = self._decoded(self.teacher_sampling)
         step = self._step("sample", "sample teacher", settings, {}, run, effort)
-        decoding = self.teacher_sampling.decoding
-        bill = partial(billing.answering, self.teacher, self.instructions, decoding, 0)
+        drawn, again = self.teacher_sampling.decoding, redraws(self.teacher_sampling, 0)
+        bill = partial(billing.answering, self.teacher, self.instructions, drawn, 0, again)
         return replace(step, ready=self._check_teacher, bill=bill)
 
     def _check_teacher(self) -> None:

@@ -87,8 +87,10 @@ def check_name(kind: str, name: str, settings: Path) -> None:
         reason = f"there is an option {kind}={name} already"
     elif importlib.util.find_spec(name) is not None and not Path(f"{name}.py").is_file():
         reason = "there is a Python module of that name, which yours would hide"
-    elif keyworded(name) or class_name(name) in _imported(kind):
-        reason = f"it cannot name a class {class_name(name)}"
+    elif keyworded(name):
+        reason = "Python keeps it for itself"
+    elif class_name(name) in _imported(kind):
+        reason = f"its class would be {class_name(name)}, which it imports"
     if reason:
         raise ConfigError(f"{name!r}: {reason}. Cure: another NAME, such as my_{kind}.")
 

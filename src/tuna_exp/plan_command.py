@@ -68,7 +68,8 @@ def _planned(parts: Parts, job: Job) -> Job:
     if job.config is None:
         return job
     try:
-        return replace(job, final=parts.final(job.config))
+        final = parts.final(job.config)
+        return replace(job, final=final, bills=parts.bills(final, job.artifacts))
     except UserError as error:
         return replace(job, error=str(error))
     except COMPOSITION_ERRORS as error:  # what instantiating a class of the user's raises

@@ -70,7 +70,8 @@ def common_overrides(jobs: Sequence[Job]) -> set[str]:
 
 
 def _stages(found: Outlook) -> Table:
-    numbers = ("times", "time", "about $", "at most $", "writes")
+    paid = ("about $", "at most $") if billed(found.missing).requests else ()
+    numbers = ("times", "time", *paid, "writes")
     table = _table("stage", "what", "state", "times", "for runs", *numbers[1:], numbers=numbers)
     alike: dict[tuple[str, str, str], list[Stage]] = {}
     for stage in found.stages:
@@ -81,7 +82,8 @@ def _stages(found: Outlook) -> Table:
         style = "dim" if state == "finished" else "yellow" if state != "to do" else None
         row: tuple[str, ...] = (kind, label, state, str(len(stages)), spans(jobs))
         if state != "finished":
-            row += (told_time(stages), *told_cost(billed(stages)), told_size(stages))
+            cost = told_cost(billed(stages)) if paid else ()
+            row += (told_time(stages), *cost, told_size(stages))
         table.add_row(*map(Text, row), style=style)
     return table
 
@@ -133,7 +135,8 @@ def summary(found: Outlook) -> Iterator[str]:
     if not runs:
         return
     different = [job for job in runs if found.same_as(job) is None]
-    again = f", {len(runs) - len(different)} of them the same as another" if runs[1:] else ""
+    same = len(runs) - len(different)
+    again = f", {same} of them the same as another" if same else ""
     done = sum(all(stage.state == "finished" for stage in found.of(job)) for job in runs)
     missing = found.missing
     apart = sum(
@@ -159,18 +162,22 @@ def summary(found: Outlook) -> Iterator[str]:
 
 def _disk(missing: Sequence[Stage]) -> str:
     known = [stage.size for stage in missing if stage.size is not None]
-    return f"Writes about {decimal(sum(known))}." if known else ""
+    unknown = len(missing) - len(known)
+    more = f", and {unknown} stages with {UNKNOWN}" if unknown else ""
+    return f"Writes about {decimal(sum(known))}{more}." if known else ""
 
 
 def budgets(jobs: Sequence[Job]) -> Iterator[str]:
     """Yield a sentence about each budget that runs are paid from."""
-    told: dict[str, str] = {}
+    told: dict[tuple[str, str, float | None], str] = {}
     for job in jobs:
         config: Any = job.config
-        name = str(config.budget.name)
-        if name not in told:
-            cap = "no cap" if config.budget.usd is None else f"capped at ${config.budget.usd:.2f}"
-            told[name] = f"Budget '{name}': ${make(config.account).spent().spent:.4f} spent, {cap}."
+        name, cap = str(config.budget.name), config.budget.usd
+        key = (str(config.account.ledger), name, cap)
+        if key not in told:
+            capped = "no cap" if cap is None else f"capped at ${cap:.2f}"
+            spent = make(config.account).spent().spent
+            told[key] = f"Budget '{name}': ${spent:.4f} spent, {capped}."
     yield from told.values()
 
 

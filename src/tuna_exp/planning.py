@@ -21,6 +21,7 @@ from tuna_exp.experiment import (
     make,
     plain,
 )
+from tuna_exp.parallel.checks import check_strategy
 from tuna_exp.plan import Step, in_order, missing_steps
 from tuna_exp.rates import Rates
 from tuna_exp.store import Entry, Store
@@ -32,6 +33,8 @@ if TYPE_CHECKING:
     from tuna_exp.records import Instruction, RankedExample
     from tuna_exp.services.billing import Bill
 
+# What check_library_parts tries, besides the head.
+_TRIED = ("trainer", "optimizer", "logger", "strategy", "model")
 State = Literal["finished", "unfinished", "being built", "to do"]
 T = TypeVar("T")
 
@@ -66,11 +69,11 @@ class Parts:
         Raises UserError for what the user can mend.
         """
         check_folder(Path(config.artifacts), "artifacts")
+        check_strategy(config)
         about = plain(config.dataset)
         dataset = self._once(about, lambda: LoadedOnce(make(config.dataset)))
         check_rankers(config, dataset.instructions)
-        libraries = [plain(config[key]) for key in ("trainer", "optimizer")]
-        libraries += [config.objective.head, config.model.compile]
+        libraries = [plain(config[key]) for key in _TRIED] + [config.objective.head]
         self._once(libraries, lambda: check_library_parts(config))
         asked = plain(config.evaluation)
         benchmarks: Mapping[str, Benchmark] = self._once(asked, lambda: build_benchmarks(config))
@@ -80,6 +83,14 @@ class Parts:
         lab = replace(lab, benchmarks=benchmarks, overlaps=overlaps)
         lab.check()
         return lab.compare({name: recipe(lab) for name, recipe in make(config.method).items()})
+
+    def bills(self, final: Step, root: Path) -> dict[str, "Bill"]:
+        """Return what services will be paid for steps that the store at `root` lacks, by digest.
+
+        Raises ConfigError where a price is not known.
+        """
+        missing = missing_steps([final], Store(root))
+        return {s.digest: self._once(["bill", s.digest], s.bill) for s in missing if s.bill}
 
     def _once(self, about: Any, made: Callable[[], T]) -> T:
         key = json.dumps(about, sort_keys=True, default=str)
@@ -91,12 +102,16 @@ class Parts:
 
 @dataclass(frozen=True)
 class Job:
-    """A run: its overrides, its config and last step, or what is wrong with it."""
+    """A run: its overrides, config and last step, or what is wrong with it.
+
+    `bills` is what services will be paid, by the digests of steps.
+    """
 
     number: int
     overrides: tuple[str, ...]
     config: DictConfig | None = None
     final: Step | None = None
+    bills: Mapping[str, "Bill"] = field(default_factory=dict)
     error: str | None = None
 
     @property
@@ -146,11 +161,12 @@ class Outlook:
         """Return the seconds of the steps that must follow one another, however many are built
         at a time; steps without a measurement count nothing.
         """
-        left = {stage.step.digest: stage.seconds or 0.0 for stage in self.missing}
-        ends: dict[str, float] = {}
+        stores = {job.number: job.artifacts for job in self.jobs}
+        ends: dict[tuple[Path, str], float] = {}
         for stage in self.missing:
-            before = [ends.get(made.digest, 0.0) for made in stage.step.inputs.values()]
-            ends[stage.step.digest] = left[stage.step.digest] + max(before, default=0.0)
+            store = stores[stage.jobs[0]]
+            before = [ends.get((store, made.digest), 0.0) for made in stage.step.inputs.values()]
+            ends[store, stage.step.digest] = (stage.seconds or 0.0) + max(before, default=0.0)
         return max(ends.values(), default=0.0)
 
 
@@ -168,6 +184,7 @@ def outlook(jobs: Sequence[Job]) -> Outlook:
 
 
 def _in_store(store: Store, jobs: Sequence[Job]) -> list[Stage]:
+    bills = {digest: bill for job in jobs for digest, bill in job.bills.items()}
     finals = {job.number: job.final for job in jobs if job.final}
     entries = store.entries()
     begun = {entry.key: entry for entry in entries if entry.state == "unfinished"}
@@ -177,16 +194,20 @@ def _in_store(store: Store, jobs: Sequence[Job]) -> list[Stage]:
     missing: set[str] = set()
     finished: dict[str, bool] = {}
     for number, final in finals.items():
-        missing |= {step.digest for step in missing_steps([final], store)}
+        own = {step.digest for step in missing_steps([final], store)}
+        missing |= own
         for step in in_order([final]):
             if step.digest not in finished:
                 finished[step.digest] = store.find(step) is not None
-            # One that is gone and that nothing missing is made from is not needed.
-            if finished[step.digest] or step.digest in missing:
+            # One that is gone and that nothing this run lacks is made from is not needed by it.
+            if finished[step.digest] or step.digest in own:
                 steps.setdefault(step.digest, step)
                 needing.setdefault(step.digest, []).append(number)
     return [
-        _missing(step, store, begun.get(digest[:16]), rates, tuple(needing[digest]))
+        replace(
+            _missing(step, store, begun.get(digest[:16]), rates, tuple(needing[digest])),
+            bill=bills.get(digest),
+        )
         if digest in missing
         else Stage(step, "finished", tuple(needing[digest]))
         for digest, step in steps.items()
@@ -203,5 +224,4 @@ def _missing(
         state = "being built" if owned and store.is_being_built(begun) else "unfinished"
         if seconds is not None:
             seconds = max(seconds - Notebook(begun.folder).seconds, 0.0)
-    bill = step.bill() if step.bill else None
-    return Stage(step, state, jobs, seconds, rates.size(step), bill)
+    return Stage(step, state, jobs, seconds, rates.size(step))

@@ -25,6 +25,7 @@ _CHATTY = (
     "datasets",
     "huggingface_hub",
     "lm_eval",
+    "py.warnings",
 )
 
 

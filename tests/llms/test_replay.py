@@ -21,7 +21,7 @@ def test_an_artifacts_candidates_are_found_by_words(tmp_path: Path) -> None:
     write_records(tmp_path / "c.jsonl", [CandidateSet(instruction=recorded, candidates=answers)])
     llm = ReplayLLM(str(tmp_path / "c.jsonl"))
     assert llm.open().answer([ASKED], HOW, 0) == [list(answers[:2])]
-    assert llm.unanswered([ASKED], HOW, 0) == [] and llm.usd(1, 1) == 0
+    assert llm.unpaid([ASKED], HOW, 0) == [] and llm.usd(1, 1) == 0
 
 
 def test_json_lines_of_texts_packed(tmp_path: Path) -> None:

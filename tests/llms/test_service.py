@@ -59,10 +59,10 @@ def test_answers_with_where_they_came_from(wire: Wire, server: Loopback, tmp_pat
 
 def test_the_same_seed_costs_nothing_and_another_one_does(server: Loopback, tmp_path: Path) -> None:
     llm = service(server, tmp_path)
-    assert len(llm.unanswered(ASKED, HOW, 0)) == 3
+    assert len(llm.unpaid(ASKED, HOW, 0)) == 3
     opened = llm.open()
     first = opened.answer(ASKED, HOW, 0)
-    assert llm.unanswered(ASKED, HOW, 0) == [] and len(llm.unanswered(ASKED, HOW, 1)) == 3
+    assert llm.unpaid(ASKED, HOW, 0) == [] and len(llm.unpaid(ASKED, HOW, 1)) == 3
     assert opened.answer(ASKED, HOW, 0) == first
     assert server.served()["answers"] == 3
     assert opened.answer(ASKED[:1], HOW, 1) != first[:1]

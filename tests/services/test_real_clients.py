@@ -133,7 +133,7 @@ def test_batches(wire: Wire, gateway_server: RealServer, tmp_path: Path) -> None
     assert all(some[0].text for some in answers)
     direct = service(gateway_server, tmp_path, wire, endpoint={"key_variable": None},
                      logprobs=False, parameters={})  # fmt: skip
-    assert direct.unanswered(ASKED, one, 0) == []
+    assert direct.unpaid(ASKED, one, 0) == []
     rows = Ledger(tmp_path / "ledger.sqlite").totals()
     assert rows[0][2] == 3
 

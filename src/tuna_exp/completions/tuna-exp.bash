@@ -6,6 +6,7 @@ _tuna_exp() {
     for break in @ = :; do
         if [[ $COMP_WORDBREAKS == *"$break"* && $word == *"$break"* ]]; then
             found=${word%"${word##*"$break"}"}
+            found=${found%@}  # which belongs to the word that it completes
             if ((${#found} > ${#lead})); then lead=$found; fi
         fi
     done

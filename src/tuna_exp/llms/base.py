@@ -39,6 +39,14 @@ class Form:
     schema: Mapping[str, object]
 
 
+@dataclass(frozen=True)
+class Unpaid:
+    """A request still to be paid for: bytes of text in it, and how many answers it asks for."""
+
+    text: int
+    answers: int
+
+
 class LLM(Protocol):
     """A model that answers. Made cheaply; `open` loads it."""
 
@@ -62,10 +70,10 @@ class LLM(Protocol):
     def usd(self, read: float, generated: float) -> float:
         """Return what tokens read and generated cost, in dollars; 0 for a model that runs here."""
 
-    def unanswered(
+    def unpaid(
         self, instructions: Sequence[Instruction], decoding: Decoding, seed: int
-    ) -> list[Instruction]:
-        """Return those whose answers would have to be computed or bought."""
+    ) -> list[Unpaid]:
+        """Return the requests whose answers would have to be bought."""
 
     def digest(self) -> dict[str, object]:
         """Return what decides the answers, as JSON values."""

@@ -11,7 +11,7 @@ from lightning.fabric.utilities import move_data_to_device
 
 from tuna_exp.batching.batch import StepTotals, TokenizedExample
 from tuna_exp.batching.layouts import collate
-from tuna_exp.llms.base import Form, Gift, OpenLLM, Sampler
+from tuna_exp.llms.base import Form, Gift, OpenLLM, Sampler, Unpaid
 from tuna_exp.llms.decoding import Decoder, Decoding
 from tuna_exp.llms.exchange import candidate, fitting_prompt, option_tokens
 from tuna_exp.losses.likelihood import token_logps
@@ -71,11 +71,11 @@ class HuggingFaceLLM:
         """Return 0: it runs here."""
         return 0.0
 
-    def unanswered(
+    def unpaid(
         self, instructions: Sequence[Instruction], decoding: Decoding, seed: int
-    ) -> list[Instruction]:
-        """Return all of them."""
-        return list(instructions)
+    ) -> list[Unpaid]:
+        """Return none."""
+        return []
 
     def digest(self) -> dict[str, object]:
         """Return what decides the answers: weights, prompt and engine."""

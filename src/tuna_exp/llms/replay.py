@@ -17,7 +17,7 @@ from pydantic import ValidationError
 
 from tuna_exp.datasets.reading import read_text
 from tuna_exp.errors import ConfigError, DataError
-from tuna_exp.llms.base import Form, Gift
+from tuna_exp.llms.base import Form, Gift, Unpaid
 from tuna_exp.llms.decoding import Decoding
 from tuna_exp.records import Candidate, CandidateSet, Instruction
 
@@ -59,9 +59,9 @@ class ReplayLLM:
         """Return 0: it was paid for when it was recorded."""
         return 0.0
 
-    def unanswered(
+    def unpaid(
         self, instructions: Sequence[Instruction], decoding: Decoding, seed: int
-    ) -> list[Instruction]:
+    ) -> list[Unpaid]:
         """Return none."""
         return []
 

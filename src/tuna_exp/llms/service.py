@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from tuna_exp.errors import ConfigError
-from tuna_exp.llms.base import Form, Gift
+from tuna_exp.llms.base import Form, Gift, Unpaid
 from tuna_exp.llms.decoding import Decoding
 from tuna_exp.llms.exchange import request_seed
 from tuna_exp.records import Candidate, Instruction, Origin, Usage
@@ -77,18 +77,23 @@ class ServiceLLM:
         taken = Taken(round(read), 0, round(generated))
         return self.endpoint.price.usd(taken, batch=self.endpoint.transport == "batch")
 
-    def unanswered(
+    def unpaid(
         self, instructions: Sequence[Instruction], decoding: Decoding, seed: int
-    ) -> list[Instruction]:
-        """Return those whose answers are not all in the ledger."""
+    ) -> list[Unpaid]:
+        """Return the requests whose answers are not in the ledger, each of them once."""
+        asked: dict[str, Unpaid] = {}
+        parts = self.parts(decoding.responses)
+        for instruction in instructions:
+            text = sum(len(turn.text.encode()) for turn in self._turns(instruction))
+            requests = self.requests(instruction, decoding, seed)
+            asked |= {r.key: Unpaid(text, n) for r, n in zip(requests, parts, strict=True)}
         if not Path(self.account.ledger).exists():
-            return list(instructions)
-        asked = {i.id: [r.key for r in self.requests(i, decoding, seed)] for i in instructions}
+            return list(asked.values())
         ledger = self.account.open()
-        known = ledger.entries([key for keys in asked.values() for key in keys])
+        known = ledger.entries(list(asked))
         ledger.close()
         answered = {key for key, entry in known.items() if entry.state == "answered"}
-        return [i for i in instructions if not answered.issuperset(asked[i.id])]
+        return [unpaid for key, unpaid in asked.items() if key not in answered]
 
     def check(self) -> None:
         """Raise ConfigError where it cannot be asked: no key, no price, settings that clash."""
@@ -110,13 +115,16 @@ class ServiceLLM:
         self, instruction: Instruction, decoding: Decoding, seed: int, form: Form | None = None
     ) -> list[Request]:
         """Return the requests that answer an instruction `decoding.responses` times."""
-        several = 1 if self.endpoint.wire == "anthropic_messages" else self.choices
-        wanted = decoding.responses
-        parts = [min(several, wanted - first) for first in range(0, wanted, several)]
+        parts = self.parts(decoding.responses)
         return [
-            self._request(instruction, replace(decoding, responses=n), seed, place * several, form)
+            self._request(instruction, replace(decoding, responses=n), seed, place * parts[0], form)
             for place, n in enumerate(parts)
         ]
+
+    def parts(self, wanted: int) -> list[int]:
+        """Return how many answers each of the requests asks for that bring so many."""
+        several = 1 if self.endpoint.wire == "anthropic_messages" else self.choices
+        return [min(several, wanted - first) for first in range(0, wanted, several)]
 
     def _request(
         self, instruction: Instruction, decoding: Decoding, seed: int, first: int, form: Form | None

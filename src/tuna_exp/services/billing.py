@@ -7,9 +7,10 @@ than it may be. The expectation takes four bytes a token and answers as long as 
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from math import ceil
 from typing import Any, Protocol
 
-from tuna_exp.llms.base import LLM
+from tuna_exp.llms.base import LLM, Unpaid
 from tuna_exp.llms.decoding import Decoding
 from tuna_exp.records import Instruction
 
@@ -47,22 +48,47 @@ class Asker(Protocol):
         """Return how many questions are asked at most about a set of so many responses."""
 
 
-def answering(llm: LLM, instructions: Sequence[Instruction], decoding: Decoding, seed: int) -> Bill:
-    """Return what answers to these instructions will cost; what is in the ledger costs nothing."""
-    asked = llm.unanswered(instructions, decoding, seed) if llm.usd(1e6, 1e6) else []
+def answering(
+    llm: LLM,
+    instructions: Sequence[Instruction],
+    decoding: Decoding,
+    seed: int,
+    again: Sequence[tuple[Decoding, int]] = (),
+) -> Bill:
+    """Return what answers to these instructions will cost; what is in the ledger costs nothing.
+
+    `again` are decoding and seed of each time that sets may be drawn anew: it is expected that none
+    is, and all may be.
+    """
+    if not llm.usd(1e6, 1e6):
+        return Bill()
     length = expected_length(instructions, decoding)
-    read = sum(len(i.text.encode()) for i in asked)
-    generated = len(asked) * decoding.responses * length
-    most = len(asked) * decoding.responses * decoding.max_new_tokens
-    # A service that takes one answer a request reads the prompt anew for each.
-    bound_read = decoding.responses * (read + len(asked) * PROMPT_BYTES)
-    return Bill(
-        len(asked),
-        read / BYTES_PER_TOKEN,
-        generated,
-        llm.usd(read / BYTES_PER_TOKEN, generated),
-        llm.usd(bound_read, most),
-    )
+    asked = llm.unpaid(instructions, decoding, seed)
+    expected = [(one.text / BYTES_PER_TOKEN, one.answers * length) for one in asked]
+    bound = _usd(llm, _most(asked, decoding))
+    for hotter, other in again:
+        bound += _usd(llm, _most(llm.unpaid(instructions, hotter, other), hotter))
+    read, generated = sum(r for r, _ in expected), sum(g for _, g in expected)
+    return Bill(len(asked), read, generated, _usd(llm, expected), bound)
+
+
+def _most(asked: Sequence[Unpaid], decoding: Decoding) -> list[tuple[float, float]]:
+    """Return the most tokens that each request can read and generate."""
+    longest = decoding.max_new_tokens
+    return [(one.text + PROMPT_BYTES, one.answers * longest) for one in asked]
+
+
+def _usd(llm: LLM, requests: Sequence[tuple[float, float]]) -> float:
+    """Return what requests cost by tokens read and generated, in dollars.
+
+    At the price of the longest: of some models a token costs more in a long prompt, but never for
+    how many prompts there are.
+    """
+    longest = ceil(max((read for read, _ in requests), default=0)) or 1
+    prompt = llm.usd(longest, 0)
+    per_answer_token = (llm.usd(longest, 1_000) - prompt) / 1_000
+    read, generated = sum(r for r, _ in requests), sum(g for _, g in requests)
+    return read * prompt / longest + generated * per_answer_token
 
 
 def ranking(
@@ -87,16 +113,14 @@ def _judging(
     questions = sets * ranker.questions(sampling.responses)
     words = sum(len(i.text.encode()) for i in instructions) / max(len(instructions), 1)
     shown = sampling.responses * expected_length(instructions, sampling)
-    read = questions * (PROMPT_TOKENS + words / BYTES_PER_TOKEN + shown)
-    generated = questions * decoding.max_new_tokens / 2
+    read = PROMPT_TOKENS + words / BYTES_PER_TOKEN + shown
+    generated = decoding.max_new_tokens / 2
     longest = sampling.responses * sampling.max_new_tokens * BYTES_PER_TOKEN
-    most_read = questions * (PROMPT_BYTES + words + longest)
+    most_read = PROMPT_BYTES + words + longest
+    usd = _usd(judge, [(read, generated)])
+    bound = _usd(judge, [(most_read, decoding.max_new_tokens)])
     return Bill(
-        questions,
-        read,
-        generated,
-        judge.usd(read, generated),
-        judge.usd(most_read, questions * decoding.max_new_tokens),
+        questions, questions * read, questions * generated, questions * usd, questions * bound
     )
 
 

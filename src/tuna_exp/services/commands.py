@@ -12,33 +12,43 @@ from omegaconf import DictConfig
 from rich.console import Console
 from rich.table import Table
 
+from tuna_exp.composing import checked, loading, parser
+from tuna_exp.config_types import check_config
 from tuna_exp.errors import UserError
+from tuna_exp.quiet import quiet_libraries, quiet_screen
 from tuna_exp.services.ledger import Ledger
 
 if TYPE_CHECKING:
     from tuna_exp.services.billing import Bill
 
-ESTIMATE_USAGE = (
-    "usage: tuna-exp estimate [GROUP=OPTION ...] [KEY=VALUE ...] [--json]\n\n"
-    "What a run of these settings would cost.\n"
-)
-
 
 def estimate_main(arguments: Sequence[str], settings: Path) -> int:
-    """Print what a run of these settings would cost, step by step; nothing is asked or built."""
-    if {"-h", "--help"} & set(arguments):
-        sys.stdout.write(ESTIMATE_USAGE)
-        return 0
-    overrides = [argument for argument in arguments if argument != "--json"]
-    with initialize_config_dir(str(settings), version_base="1.3"):
-        config = compose("config", overrides)
-    from tuna_exp.experiment import estimate, make
+    """Print what a run of these settings would cost, step by step; nothing is asked or built.
+
+    `settings` is the folder of our YAML files.
+    """
+    given = parser("estimate", "What a run of these settings would cost.").parse_intermixed_args(
+        list(arguments)
+    )
+    checked(given, arguments)
+    quiet_libraries()
+    quiet_screen()
+    with loading(given.config_dir) as configs:
+        config = configs.compose(given.overrides)
+    check_config(config, settings)
+    from tuna_exp.experiment import make
+    from tuna_exp.plan import in_order
+    from tuna_exp.planning import Parts
     from tuna_exp.services.billing import Bill
 
-    bills = [(label, bill) for label, bill in estimate(config, settings) if bill.requests]
+    parts = Parts()
+    final = parts.final(config)
+    labels = {step.digest: step.label for step in in_order([final])}
+    found = parts.bills(final, Path(config.artifacts))
+    bills = [(labels[digest], bill) for digest, bill in found.items() if bill.requests]
     total = sum((bill for _, bill in bills), Bill())
     spent = make(config.account).spent()
-    if "--json" in arguments:
+    if given.json:
         steps = [{"step": label, **vars(bill)} for label, bill in bills]
         told = {
             "steps": steps,

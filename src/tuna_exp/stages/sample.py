@@ -13,6 +13,7 @@ from tuna_exp.comparison.statistics import (
 )
 from tuna_exp.efficiency.flops import Work, answering, responses
 from tuna_exp.llms.base import LLM, OpenLLM, Sampling
+from tuna_exp.llms.decoding import Decoding
 from tuna_exp.llms.diversity import Diversity, similarity
 from tuna_exp.plan import Workspace
 from tuna_exp.records import CandidateSet, Instruction, write_records
@@ -142,19 +143,27 @@ def draw_sets(
     return redraw(llm, sets, sampling, rule, seed) if rule else sets
 
 
+def redraws(sampling: Sampling, seed: int) -> list[tuple[Decoding, int]]:
+    """Return how, and with which seed, sets too alike are drawn each further time."""
+    rule, first = sampling.diversity, sampling.decoding
+    times = range(1, rule.redraws + 1) if rule else ()
+    step = rule.temperature_step if rule else 0.0
+    return [
+        (replace(first, temperature=first.temperature + n * step), seed + n * 7_919) for n in times
+    ]
+
+
 def redraw(
     llm: OpenLLM, sets: list[CandidateSet], sampling: Sampling, rule: Diversity, seed: int
 ) -> list[CandidateSet]:
     """Return the sets with those too alike drawn again, each as the least similar of its draws."""
     kept = list(sets)
     alike = [likeness(candidates) for candidates in kept]
-    for again in range(1, rule.redraws + 1):
+    for again, (hotter, other_seed) in enumerate(redraws(sampling, seed), start=1):
         places = [i for i, value in enumerate(alike) if value >= rule.max_rouge]
         if not places:
             break
-        warmth = sampling.decoding.temperature + again * rule.temperature_step
-        hotter = replace(sampling.decoding, temperature=warmth)
-        answers = llm.answer([kept[i].instruction for i in places], hotter, seed + again * 7_919)
+        answers = llm.answer([kept[i].instruction for i in places], hotter, other_seed)
         for i, answer in zip(places, answers, strict=True):
             new = kept[i].model_copy(update={"candidates": tuple(answer)})
             value = likeness(new)
