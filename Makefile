@@ -6,6 +6,8 @@ READY := $(VENV)/.ready
 # These run the command in their own process, away from the handlers that libraries leave on the streams.
 COMMAND_TESTS := tests/test_cli.py tests/test_config.py tests/test_runs.py tests/test_command_help.py \
   tests/test_completion.py tests/test_config_command.py tests/test_new_command.py tests/test_plan_command.py
+# A process per core, up to four; a file's tests stay together, with what they share.
+QUICK := $(BIN)/python -m pytest -m "not slow and not servers and not cluster" --numprocesses=logical --maxprocesses=4 --dist=loadfile
 # Of chaos-demo: how often it kills, where its random instants start, and what makes the demo small.
 KILLS ?= 5
 ROUNDS ?= 200
@@ -51,8 +53,8 @@ bench-sweep: $(READY)  ## A sweep of 12 runs on two cores, one killed and one fa
 	$(BIN)/python -m experiments.sweep_bench joblib
 
 test: $(READY)  ## Run the tests
-	$(BIN)/python -m pytest -m "not slow and not servers and not cluster" $(addprefix --ignore=,$(COMMAND_TESTS))
-	$(BIN)/python -m pytest -m "not slow and not servers and not cluster" $(COMMAND_TESTS)
+	$(QUICK) $(addprefix --ignore=,$(COMMAND_TESTS))
+	$(QUICK) $(COMMAND_TESTS)
 
 chaos: $(READY)  ## Disturb tiny runs in every way, ROUNDS times, end them, compare; mounts small disks if root
 	$(BIN)/python -m tests.slow.chaos --rounds $(ROUNDS) --seed $(SEED) --out experiments/chaos/result.txt

@@ -273,6 +273,8 @@ def test_ctrl_c_is_told_in_words(tmp_path: Path) -> None:
     child = subprocess.Popen(
         command, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=tmp_path,
         env={**os.environ, "TUNA_EXP_CACHE": str(tmp_path / "cache"), "OMP_NUM_THREADS": "1"},
+        # A shell ignores interrupts for what it runs in the background, and so would the child.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
     )  # fmt: skip
     assert child.stderr is not None and "started" in child.stderr.readline()
     child.send_signal(signal.SIGINT)
