@@ -80,6 +80,17 @@ def test_capped_scores_get_the_mask(warned: pytest.LogCaptureFixture) -> None:
     assert model.config._attn_implementation == plain != BLOCKS
 
 
+def test_a_models_own_rounding_is_no_other_model(
+    model: PreTrainedModel, warned: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Log-probabilities of thousands of nats have rounding above any fixed tolerance."""
+    with torch.no_grad():
+        model.get_output_embeddings().weight.mul_(1e5)
+    assert choose_layout("shared_prompt", model) == "shared_prompt", warned.text
+    monkeypatch.setattr("tuna_exp.batching.choice._ROUNDINGS", 0)
+    assert choose_layout("shared_prompt", model) == "padded"
+
+
 def test_a_model_that_looks_elsewhere_is_found_out(
     model: PreTrainedModel, warned: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:

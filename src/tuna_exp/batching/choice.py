@@ -19,7 +19,9 @@ _TRIAL = [
     TokenizedExample("", (1, 2, 3, 4), ((5, 6, 7), (7, 6)), (0, 1), (True, True)),
     TokenizedExample("", (4, 3), ((2, 1, 5),), (0,), (True,)),
 ]
-# Largest difference of log-probabilities in a trial, in nats, by the precision of the weights.
+# Difference of log-probabilities in a trial, in nats, by the precision of the weights: as much is
+# allowed, and where a model's own rounding is larger, as on the trial's words, so many times that.
+_ROUNDINGS = 10
 _TOLERANCE = {torch.float64: 1e-4, torch.float32: 1e-3, torch.bfloat16: 0.2, torch.float16: 0.05}
 
 
@@ -72,15 +74,19 @@ def differs(model: PreTrainedModel, layout: str, plain: str) -> str | None:
         packed_T = token_logps(model, collate(_TRIAL, layout, totals))
         model.set_attn_implementation(plain)
         padded_T = token_logps(model, collate(_TRIAL, "padded", totals))
-        difference = float((packed_T - padded_T).abs().max())
+        alone_T = torch.cat([token_logps(model, collate([e], "padded", totals)) for e in _TRIAL])
+        difference, rounding = (float((t - padded_T).abs().max()) for t in (packed_T, alone_T))
     except (TypeError, ValueError, RuntimeError, NotImplementedError) as error:
         return f"{config.model_type} failed with attention '{wanted}': {error}"
     finally:
         model.set_attn_implementation(wanted)
         model.train(training)
-    if difference <= _TOLERANCE[model.dtype]:
+    if difference <= max(_TOLERANCE[model.dtype], _ROUNDINGS * rounding):
         return None
-    return f"{config.model_type} gives other log-probabilities in it, by {difference:.2g} nats"
+    return (
+        f"{config.model_type} gives other log-probabilities in it, by {difference:.2g} nats, where "
+        f"its own rounding makes {rounding:.2g}"
+    )
 
 
 def _faster_on_gpu(model: PreTrainedModel) -> None:
