@@ -9,6 +9,7 @@ import random
 import signal
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -179,6 +180,37 @@ def test_two_processes_build_each_step_once(tmp_path: Path) -> None:
     both = [run_chain(tmp_path / "root", tmp_path / "log", 0.3) for _ in range(2)]
     assert [child.wait(60) for child in both] == [0, 0]
     assert len((tmp_path / "log").read_text().split()) == 3
+
+
+def test_what_another_run_is_building_is_left_to_it_while_there_is_other_work(
+    tmp_path: Path,
+) -> None:
+    """Of a, b and what both are needed for: b first, as a is taken; then a is waited for."""
+    store = Store(tmp_path)
+    built: list[str] = []
+
+    def named(name: str, **inputs: Step) -> Step:
+        return Step("rank", name, 1, {"x": name}, inputs, lambda _: built.append(name))
+
+    first, second = named("a"), named("b")
+    last = named("last", a=first, b=second)
+    other = threading.Thread(target=lambda: execute([last], Store(tmp_path), QuietDisplay()))
+    with store.lock(first, lambda _: None):
+        other.start()
+        wait_for(store.folder(second))
+        assert store.is_taken(first) and not store.is_taken(second) and built == ["b"]
+    other.join(timeout=30)
+    assert built == ["b", "a", "last"] and not store.is_taken(first)
+
+
+def test_a_lock_whose_owner_was_killed_is_free(tmp_path: Path) -> None:
+    """Its file is still there; the lock went with the process."""
+    step, store = quick({"x": 1}), Store(tmp_path)
+    with store.lock(step, lambda _: None):
+        (owner,) = tmp_path.glob("rank/*.owner")
+        words = owner.read_text()
+    owner.write_text(words)
+    assert not store.is_taken(step)
 
 
 def test_a_killed_step_is_continued_and_finished_ones_are_kept(tmp_path: Path) -> None:

@@ -215,8 +215,9 @@ def execute(
 ) -> dict[str, Artifact]:
     """Build what is missing and return the artifacts that were used, by full digest.
 
-    A finished artifact is reused, an unfinished one continued, one that another process is
-    building waited for. An input that only finished artifacts need is neither built nor returned.
+    A finished artifact is reused, an unfinished one continued. One that another process is building
+    is left to it while there is something else to build, and waited for then. An input that only
+    finished artifacts need is neither built nor returned.
     A step that raises leaves its folder to be continued. Every artifact that is there must be
     acceptable to its step, be it new, reused or needed by finished ones alone.
 
@@ -255,7 +256,7 @@ def _execute(final: Sequence[Step], means: Means) -> dict[str, Artifact]:
     display.plan(reused, sum(step.work for step in missing), len(missing))
     if means.follower:
         means.follower.planned(final)
-    for step in missing:
+    for step in _freest_first(missing, artifacts, means):
         inputs = {name: artifacts[made.digest] for name, made in step.inputs.items()}
         if damaged & {made.digest for made in step.inputs.values()}:
             with store.lock(step, partial(display.waiting, step.label)):
@@ -263,6 +264,22 @@ def _execute(final: Sequence[Step], means: Means) -> dict[str, Artifact]:
         artifacts[step.digest] = _build(step, inputs, means)
         _accept(step, artifacts[step.digest])
     return artifacts
+
+
+def _freest_first(
+    missing: Sequence[Step], built: Mapping[str, Artifact], means: Means
+) -> Iterator[Step]:
+    """Yield each step once its inputs are built; those that others are building as late as can be.
+
+    Jobs of a sweep share stages: none waits for another's while there is work of its own.
+    """
+    left = list(missing)
+    while left:
+        ready = [s for s in left if all(made.digest in built for made in s.inputs.values())]
+        free = (step for step in ready if not means.store.is_taken(step))
+        step = next(free, ready[0])
+        left.remove(step)
+        yield step
 
 
 def _accept_finished(final: Sequence[Step], store: Store) -> None:

@@ -102,7 +102,7 @@ class Store:
     def lock(self, step: "Step", waiting: Callable[[str], None]) -> Iterator[None]:
         """Hold the right to build a step; `waiting` is told who has it while it is not free."""
         folder = self.folder(step)
-        owner = folder.with_name(folder.name + ".owner")
+        owner = _owner(folder)
         with disk_failures(folder.parent):
             folder.parent.mkdir(parents=True, exist_ok=True)
             held = _acquire(folder, owner, waiting)
@@ -114,6 +114,21 @@ class Store:
             with suppress(OSError):
                 owner.unlink()
             held.release()
+
+    def is_taken(self, step: "Step") -> bool:
+        """Whether somebody else is building a step: so it was a moment ago."""
+        folder = self.folder(step)
+        if not _owner(folder).exists():
+            return False
+        lock = _lock_of(folder)
+        try:
+            lock.acquire(timeout=0)
+        except Timeout:
+            return True
+        except OSError:
+            return False
+        lock.release()  # who had it was killed
+        return False
 
     def settle(self, step: "Step") -> Artifact | None:
         """Under the lock: put right what a killed run has left; return what is finished, if it is.
@@ -243,6 +258,10 @@ def _acquire(final: Path, owner: Path, waiting: Callable[[str], None]) -> FileLo
         waiting(f"waiting for another run that is building this ({who})")
         lock.acquire(poll_interval=0.2)
     return lock
+
+
+def _owner(final: Path) -> Path:
+    return final.with_name(final.name + ".owner")
 
 
 def _unfinished(final: Path) -> Path:
