@@ -9,13 +9,26 @@ GPU is listed as assumed, and stands in `ASSUMED` alone. Operations are those of
 """
 
 import json
+import tempfile
+import tracemalloc
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import repeat
 from pathlib import Path
 from statistics import median
+from time import perf_counter
 
+from tuna_exp.batching.batch import TokenizedExample
+from tuna_exp.batching.layouts import LAYOUTS
+from tuna_exp.batching.order import Order, PlannedBatches, fewest_micro_batches
+from tuna_exp.batching.tokens import Tokens, write_tokens
 from tuna_exp.efficiency.flops import ModelShape, Work, forward, responses, training
-from tuna_exp.records import Candidate, CandidateSet, Instruction
+from tuna_exp.plan import Workspace
+from tuna_exp.progress import StepBar
+from tuna_exp.rankers.probabilistic import ProbabilisticRanker
+from tuna_exp.records import Candidate, CandidateSet, Instruction, write_records
+from tuna_exp.stages.rank import rank
+from tuna_exp.stages.sample import CANDIDATES
 
 ROOT = Path(__file__).parent
 RESULTS = ROOT / "speed/results"
@@ -72,8 +85,8 @@ def utilisation(form: str, precision: str) -> float:
     return float(median(shares))
 
 
-def record_bytes() -> tuple[float, float]:
-    """Return the bytes that a candidate set and a ranked token take, of records as they are."""
+def candidate_set() -> CandidateSet:
+    """Return N responses to an instruction of the lengths above."""
     texts = [" ".join(["word"] * RESPONSE)] * N
     made = tuple(
         Candidate(
@@ -84,10 +97,55 @@ def record_bytes() -> tuple[float, float]:
         for text in texts
     )
     asked = Instruction(id="0" * 12, instruction=" ".join(["word"] * PROMPT), reference=texts[0])
-    candidates = CandidateSet(instruction=asked, candidates=made)
+    return CandidateSet(instruction=asked, candidates=made)
+
+
+def record_bytes() -> tuple[float, float]:
+    """Return the bytes that a candidate set and a ranked one take, of records as they are."""
+    candidates = candidate_set()
+    asked = candidates.instruction
     whole = len(candidates.model_dump_json(exclude_defaults=True).encode())
     ranked = len(asked.model_dump_json(exclude_defaults=True).encode()) + N * (5 * RESPONSE + 120)
     return whole, ranked
+
+
+def training_bytes(few: int = 5_000, many: int = 20_000) -> float:
+    """Return the bytes that a training keeps of an example: its size, its place in the plan."""
+    with tempfile.TemporaryDirectory() as folder:
+        peaks = [_planned(Path(folder) / str(count), count) for count in (100, few, many)]
+    return (peaks[2] - peaks[1]) / (many - few)
+
+
+def _planned(path: Path, count: int) -> int:
+    prompt, response = tuple(range(PROMPT)), tuple(range(RESPONSE))
+    one = TokenizedExample("", prompt, (response,) * N, tuple(range(N)), (True,) * N)
+    write_tokens(path, repeat(one, count))
+    tracemalloc.start()
+    examples = Tokens(path)
+    sizes = LAYOUTS["shared_prompt"].sizes(examples)
+    order = Order(128, 1, 1, 1, 0)
+    order = replace(order, accumulate=fewest_micro_batches(sizes, order, 16_384))
+    planned = PlannedBatches(examples, sizes, order, "shared_prompt", 0, 0)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert len(planned)
+    return peak
+
+
+def ranked_per_second(count: int = 4_000) -> float:
+    """Return how many sets a second are read, ranked by likelihood and written."""
+    one = candidate_set()
+    with tempfile.TemporaryDirectory() as folder:
+        samples, ranking = Path(folder) / "samples", Path(folder) / "ranking"
+        samples.mkdir()
+        ranking.mkdir()
+        named = (one.instruction.model_copy(update={"id": str(i)}) for i in range(count))
+        sets = (one.model_copy(update={"instruction": instruction}) for instruction in named)
+        write_records(samples / CANDIDATES, sets)
+        bar = StepBar("rank", 1.0, lambda: None)
+        began = perf_counter()
+        rank(ProbabilisticRanker(1.0), None, Workspace(ranking, {"candidates": samples}, bar))
+        return count / (perf_counter() - began)
 
 
 def stages() -> Iterator[Stage]:
@@ -134,6 +192,7 @@ def page() -> str:
     lines += [f"| {' | '.join(cells(stage))} |" for stage in found]
     driver = INSTRUCTIONS * record_bytes()[0]
     share = utilisation("shared_prompt", "bf16")
+    kept, rate = training_bytes(), ranked_per_second()
     return f"""# On paper: {INSTRUCTIONS / 1e6:.0f} million instructions
 
 `python -m experiments.record_scale` wrote this. A student of 1.7 billion parameters, a teacher
@@ -155,10 +214,14 @@ Altogether {total:,.0f} GPU hours, {total * ASSUMED.dollars:,.0f} dollars,
   same share of it as on the CPU, half of it for reading prompts, {ASSUMED.memory / 1e12:.2f} TB/s
   of memory, {ASSUMED.rows} rows decoded together, {ASSUMED.dollars} dollars an hour.
   Communication between GPUs is not in it.
-- What does not fit today, whatever the GPUs: a stage holds its instructions and results in the
-  memory of the process that leads it, {driver / 1e9:,.0f} GB for one set of samples. Until stages
-  stream, such a dataset has to be cut into parts that fit (`jsonl` files of some million
-  instructions), each with samples and rankings of its own.
+- Memory: one set of samples is {driver / 1e9:,.0f} GB, which stay on disk. For each instruction
+  the process that leads a stage keeps less than 500 bytes when it samples, ranks and tokenises
+  (tests/stages/test_larger_than_memory.py holds it there), {INSTRUCTIONS * 500 / 1e9:,.0f} GB, and
+  {kept:,.0f} when it trains (measured: sizes and plan of the batches of an epoch),
+  {kept * INSTRUCTIONS / 1e9:,.0f} GB in each process.
+- Disk and one core: one process reads and writes all records of a stage. A ranking by likelihood
+  was measured at {rate:,.0f} sets a second, {INSTRUCTIONS / rate / 3600:,.0f} hours in all, in
+  which no GPU works.
 """
 
 

@@ -87,7 +87,7 @@ def run_experiment(
         team.dismiss()
 
 
-def checked_data(config: DictConfig) -> tuple[Any, list[Instruction]]:
+def checked_data(config: DictConfig) -> tuple[Any, Sequence[Instruction]]:
     """Return the dataset and its instructions, where folder, data, ranker and strategy are right.
 
     Raises UserError for what is not: all of it can be told without importing torch.
@@ -97,7 +97,7 @@ def checked_data(config: DictConfig) -> tuple[Any, list[Instruction]]:
     check_folder(Path(config.artifacts), "artifacts")
     check_strategy(config)
     dataset = make(config.dataset)
-    instructions: list[Instruction] = dataset.load()
+    instructions: Sequence[Instruction] = dataset.load()
     check_rankers(config, instructions)
     return dataset, instructions
 

@@ -2,7 +2,8 @@
 
 from collections.abc import Callable, Mapping, MutableMapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
-from functools import partial
+from functools import cached_property, partial
+from itertools import chain
 from typing import Any
 
 from tuna_exp.errors import ConfigError, DataError
@@ -30,6 +31,7 @@ from tuna_exp.scoring import (
     trained,
     untrained,
 )
+from tuna_exp.sequences import Picked, where
 from tuna_exp.services import billing
 from tuna_exp.stages.compare import Settings as ComparisonSettings
 from tuna_exp.stages.rank import mix, rank, require_order, take_over
@@ -101,7 +103,7 @@ class Lab:
     def train_sft(self) -> Step:
         """Return the step that fine-tunes the base model on the responses the dataset has."""
         part = self.trainings["sft"]
-        taught = [i for i in self.instructions if i.reference]
+        taught = Picked(self.instructions, where(self.instructions, _has_reference))
         read = partial(tokenise_instructions, part.reading, self.student, taught)
         tokens = self._tokenise("tokenise instructions", {"data": self.data}, {}, part, read)
         ready = partial(check_references, self.student, part.reading.batching, taught)
@@ -266,9 +268,11 @@ class Lab:
 
     def _overlap(self, name: str, benchmark: Benchmark) -> Contamination:
         """Look for a benchmark's items in the dataset; what is sampled is not there yet."""
-        asked = [instruction.text for instruction in self.instructions]
-        said = [instruction.reference for instruction in self.instructions if instruction.reference]
-        said += [r.text for example in self.published or () for r in example.responses]
+        asked = (instruction.text for instruction in self.instructions)
+        said = chain(
+            (instruction.reference for instruction in self.instructions if instruction.reference),
+            (r.text for example in self.published or () for r in example.responses),
+        )
         return contamination(name, benchmark.items(), asked, said, self.run_of_words)
 
     def _measured(self, student: Step) -> list[Step]:
@@ -330,13 +334,25 @@ class Lab:
 
     def _tokens(self, responses: int) -> float:
         """Estimate the tokens of all instructions with so many responses, 4 characters each."""
-        return sum(
-            30 + len(i.text) / 4 + responses * len(i.reference or "") / 4 for i in self.instructions
-        )
+        asked, answered = self._characters
+        return 30 * len(self.instructions) + asked / 4 + responses * answered / 4
+
+    @cached_property
+    def _characters(self) -> tuple[int, int]:
+        """Characters of all instructions and of all references."""
+        asked = answered = 0
+        for instruction in self.instructions:
+            asked += len(instruction.text)
+            answered += len(instruction.reference or "")
+        return asked, answered
 
     def _decoded(self, sampling: Sampling) -> float:
         responses = sampling.decoding.responses
         return self._tokens(0) + DECODE_COST * (self._tokens(responses) - self._tokens(0))
+
+
+def _has_reference(instruction: Instruction) -> bool:
+    return bool(instruction.reference)
 
 
 def check_judges(ranker: Ranker) -> None:

@@ -43,12 +43,13 @@ class LoadedOnce:
     """A dataset whose content is read and digested once, however many runs use it."""
 
     def __init__(self, dataset: Any) -> None:
-        self.instructions: list[Instruction] = dataset.load()
+        self.instructions: Sequence[Instruction] = dataset.load()
         self.ranked: bool = getattr(dataset, "ranked", False)
-        self._ranked: list[RankedExample] | None = dataset.load_ranked() if self.ranked else None
+        ranked = dataset.load_ranked() if self.ranked else None
+        self._ranked: Sequence[RankedExample] | None = ranked
         self._digest: dict[str, object] = dataset.digest()
 
-    def load_ranked(self) -> "list[RankedExample] | None":
+    def load_ranked(self) -> "Sequence[RankedExample] | None":
         """Return the dataset's own ranking."""
         return self._ranked
 

@@ -12,6 +12,8 @@ from typing import Literal, Self, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from tuna_exp.sequences import HELD_BYTES, Lines
+
 FinishReason = Literal["stop", "length", "refusal"]
 
 
@@ -245,10 +247,27 @@ R = TypeVar("R", bound=Record)
 
 
 def write_records(path: Path, records: Iterable[Record]) -> int:
-    """Write one JSON object per line and return how many."""
-    lines = [record.model_dump_json(exclude_defaults=True) + "\n" for record in records]
-    path.write_text("".join(lines), encoding="utf-8")
-    return len(lines)
+    """Write one JSON object per line, as they come, and return how many."""
+    count = 0
+    with path.open("w", encoding="utf-8") as file:
+        for record in records:
+            file.write(line_of(record))
+            count += 1
+    return count
+
+
+def line_of(record: Record) -> str:
+    """Return a record as a line of a file."""
+    return record.model_dump_json(exclude_defaults=True) + "\n"
+
+
+def all_records(path: Path, kind: type[R], limit: int | None = None) -> Sequence[R]:
+    """Return the first `limit` records of a file: a list, or, of a large file, as they lie on disk.
+
+    Those on disk are read each time they are asked for.
+    """
+    lines = Lines(path, kind.model_validate_json, limit)
+    return [*lines] if path.stat().st_size <= HELD_BYTES else lines
 
 
 def read_records(path: Path, kind: type[R]) -> Iterator[R]:

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tuna_exp.comparison.json_text import json_text
-from tuna_exp.comparison.reliability import cycles, measure, order_of, slots
+from tuna_exp.comparison.reliability import cycles, measure, order_of
 from tuna_exp.comparison.statistics import Bootstrap
 from tuna_exp.records import Instruction, Judgement, RankedExample
 
@@ -40,7 +40,7 @@ def first_slot_wins(number: int) -> RankedExample:
 
 def test_a_judge_that_takes_the_first_slot_is_found() -> None:
     """All of 40 first: 1 won, 1/4 expected; 0 of 40 elsewhere. Low: 0.025^(1/40) = 0.912."""
-    first, *others = slots([first_slot_wins(n) for n in range(40)], QUICK)
+    first, *others = measure([first_slot_wins(n) for n in range(40)], {}, QUICK).slots
     assert (first.number, first.won.value, first.expected) == (1, 1.0, 0.25)
     assert first.won.low == pytest.approx(0.912, abs=1e-3)
     assert [slot.won.value for slot in others] == pytest.approx([0, 0, 0])
@@ -49,7 +49,7 @@ def test_a_judge_that_takes_the_first_slot_is_found() -> None:
 def test_ties_for_first_are_shared_and_sizes_mixed() -> None:
     """Slot 1: 1/2 of a tie among 2 of 3, and 1 of 2: mean 3/4, expected (1/3 + 1/2) / 2."""
     made = [example(0, reply("abc", [1, 1, 0])), example(1, reply("ab", [1, 0]))]
-    found = slots(made, QUICK)
+    found = measure(made, {}, QUICK).slots
     assert [slot.won.value for slot in found] == pytest.approx([0.75, 0.25, 0])
     assert [slot.expected for slot in found] == pytest.approx([5 / 12, 5 / 12, 1 / 3])
 
@@ -57,7 +57,8 @@ def test_ties_for_first_are_shared_and_sizes_mixed() -> None:
 @given(st.lists(st.lists(st.integers(0, 3), min_size=4, max_size=4), min_size=2, max_size=8))
 def test_somebody_wins_each_time(replies: list[list[int]]) -> None:
     """The shares of the places add up to 1, and each lies within its interval."""
-    found = slots([example(n, reply(TEXTS, scores)) for n, scores in enumerate(replies)], QUICK)
+    made = [example(n, reply(TEXTS, scores)) for n, scores in enumerate(replies)]
+    found = measure(made, {}, QUICK).slots
     assert sum(slot.won.value for slot in found) == pytest.approx(1)
     assert all(s.won.low - 1e-9 <= s.won.value <= s.won.high + 1e-9 for s in found)
 

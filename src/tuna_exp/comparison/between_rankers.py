@@ -82,11 +82,12 @@ def _agreement(rankings: Mapping[str, Sequence[RankedExample]], bootstrap: Boots
 
 
 def _shared(rankings: Sequence[Sequence[RankedExample]]) -> Iterator[Scores]:
-    by_id = [{example.instruction.id: example for example in ranking} for ranking in rankings]
-    for name, example in by_id[0].items():
-        if not all(name in other for other in by_id):
+    places = [{example.instruction.id: i for i, example in enumerate(r)} for r in rankings]
+    for name in places[0]:
+        if not all(name in other for other in places):
             continue
-        scores = [{r.text: -float(r.rank) for r in one[name].responses} for one in by_id]
-        texts = [response.text for response in example.responses]
+        examples = [r[place[name]] for r, place in zip(rankings, places, strict=True)]
+        scores = [{r.text: -float(r.rank) for r in example.responses} for example in examples]
+        texts = [response.text for response in examples[0].responses]
         if len(texts) > 1 and all(some.keys() == set(texts) for some in scores):
             yield [[some[text] for text in texts] for some in scores]

@@ -5,9 +5,11 @@ often a ranker ties and are hard to read beside a share; agreement with a truth 
 and agreement between rankers `between_rankers`. What the figures mean is said in `verdicts`.
 """
 
-from collections import Counter
+from array import array
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import partial
 from itertools import combinations
 
 from tuna_exp.comparison.statistics import (
@@ -87,54 +89,132 @@ class Reliability:
     confidence: float
 
 
+def _numbers() -> "array[float]":
+    return array("d")
+
+
+@dataclass
+class _Parts:
+    """Ratios of examples that have what is asked about."""
+
+    totals: "array[float]" = field(default_factory=_numbers)
+    counts: "array[float]" = field(default_factory=_numbers)
+
+    def add(self, part: Part) -> None:
+        if part[1]:
+            self.totals.append(part[0])
+            self.counts.append(part[1])
+
+    def interval(self, bootstrap: Bootstrap) -> Interval | None:
+        if not self.counts:
+            return None
+        return ratio_interval(self.totals, self.counts, SHARE, bootstrap)
+
+
+@dataclass
+class _Taus:
+    """The examples' τ_b, of those that have one."""
+
+    values: "array[float]" = field(default_factory=_numbers)
+
+    def add(self, tau: float) -> None:
+        if tau == tau:
+            self.values.append(tau)
+
+    def interval(self, bootstrap: Bootstrap) -> Interval | None:
+        return mean_interval(self.values, TAU, bootstrap) if self.values else None
+
+
+@dataclass
+class _Place(_Parts):
+    """What was ranked first of those shown at one place, over 1/N; `sizes` counts replies by N."""
+
+    sizes: Counter[int] = field(default_factory=Counter)
+
+    def slot(self, number: int, bootstrap: Bootstrap) -> Slot:
+        """The interval is that of the excess over 1/N: sets of different N are taken together."""
+        expected = sum(n / size for size, n in self.sizes.items()) / self.sizes.total()
+        over = ratio_interval(self.totals, self.counts, (-expected, 1 - expected), bootstrap)
+        value, low, high = (expected + side for side in (over.value, over.low, over.high))
+        return Slot(number, Interval(value, low, high, over.items), expected)
+
+
+@dataclass
+class Seen:
+    """What is kept of examples to tell how far their ranking can be trusted: some numbers of each.
+
+    The examples may be more than memory holds.
+    """
+
+    examples: int = 0
+    replies: int = 0
+    refused: Counter[str] = field(default_factory=Counter)
+    places: list[_Place] = field(default_factory=list)
+    parts: defaultdict[str, _Parts] = field(default_factory=partial(defaultdict, _Parts))
+    taus: defaultdict[str, _Taus] = field(default_factory=partial(defaultdict, _Taus))
+
+    def add(self, example: RankedExample) -> None:
+        """Look at an example."""
+        self.examples += 1
+        self.replies += len(example.judgements)
+        self.refused.update(j.refusal for j in example.judgements if j.refusal)
+        self._look_at_places([j for j in example.judgements if len(j.scores) > 1])
+        orders, repeats = _between(example, _other_order), _between(example, _same_order)
+        self.parts["order_pairs"].add(_same_verdicts(orders))
+        self.parts["order_sets"].add(_same_orders(orders))
+        self.parts["repeat_pairs"].add(_same_verdicts(repeats))
+        self.parts["tied_pairs"].add(_tied(example))
+        self.parts["unordered_sets"].add((not example.ordered_pairs, 1))
+        self.parts["cycles"].add(cycles(example))
+        self.parts["longer_wins"].add(_longer_wins(example))
+        self.taus["repeat_tau"].add(_replies_tau(repeats))
+        self.taus["length_tau"].add(_rank_tau(example.responses, _length))
+        self.taus["likelihood_tau"].add(_likelihood_tau(example))
+
+    def _look_at_places(self, replies: Sequence[Judgement]) -> None:
+        most = max((len(j.shown) for j in replies), default=0)
+        self.places += [_Place() for _ in range(most - len(self.places))]
+        for place, seen in enumerate(self.places[:most]):
+            fitting = [j for j in replies if len(j.shown) > place]
+            seen.add((sum(_excess(j, place) for j in fitting), len(fitting)))
+            seen.sizes.update(len(j.shown) for j in fitting)
+
+    def slots(self, bootstrap: Bootstrap) -> tuple[Slot, ...]:
+        """Return each place's share of first ranks."""
+        return tuple(place.slot(i, bootstrap) for i, place in enumerate(self.places, start=1))
+
+    def figures(self, refused: Mapping[str, int], bootstrap: Bootstrap) -> Reliability:
+        """Return the figures; `refused` counts the sets without a usable order by kind."""
+        confidence = bootstrap.confidence
+        parts = {name: self.parts[name].interval(bootstrap) for name in _SHARES}
+        taus = {name: self.taus[name].interval(bootstrap) for name in _TAUS}
+        return Reliability(
+            sets=self.examples,
+            replies=self.replies,
+            slots=self.slots(bootstrap),
+            **parts,
+            **taus,
+            refusals=_shares(refused, self.examples + sum(refused.values()), confidence),
+            refused_replies=_shares(self.refused, self.replies, confidence),
+            confidence=confidence,
+        )
+
+
+_SHARES = (
+    "order_pairs", "order_sets", "repeat_pairs", "tied_pairs", "unordered_sets", "cycles",
+    "longer_wins",
+)  # fmt: skip
+_TAUS = ("repeat_tau", "length_tau", "likelihood_tau")
+
+
 def measure(
-    examples: Sequence[RankedExample], refused: Mapping[str, int], bootstrap: Bootstrap
+    examples: Iterable[RankedExample], refused: Mapping[str, int], bootstrap: Bootstrap
 ) -> Reliability:
     """Measure a ranking; `refused` counts the sets without a usable order by kind."""
-    orders = [_between(example, _other_order) for example in examples]
-    repeats = [_between(example, _same_order) for example in examples]
-    judgements = [judgement for example in examples for judgement in example.judgements]
-    refused_replies = Counter(j.refusal for j in judgements if j.refusal)
-    confidence = bootstrap.confidence
-    return Reliability(
-        sets=len(examples),
-        replies=len(judgements),
-        slots=slots(examples, bootstrap),
-        order_pairs=_ratio(map(_same_verdicts, orders), bootstrap),
-        order_sets=_ratio(map(_same_orders, orders), bootstrap),
-        repeat_pairs=_ratio(map(_same_verdicts, repeats), bootstrap),
-        repeat_tau=_mean_tau(map(_replies_tau, repeats), bootstrap),
-        tied_pairs=_ratio(map(_tied, examples), bootstrap),
-        unordered_sets=_ratio(((not e.ordered_pairs, 1) for e in examples), bootstrap),
-        cycles=_ratio(map(cycles, examples), bootstrap),
-        length_tau=_mean_tau((_rank_tau(e.responses, _length) for e in examples), bootstrap),
-        longer_wins=_ratio(map(_longer_wins, examples), bootstrap),
-        likelihood_tau=_mean_tau((_likelihood_tau(e) for e in examples), bootstrap),
-        refusals=_shares(refused, len(examples) + sum(refused.values()), confidence),
-        refused_replies=_shares(refused_replies, len(judgements), confidence),
-        confidence=confidence,
-    )
-
-
-def slots(examples: Sequence[RankedExample], bootstrap: Bootstrap) -> tuple[Slot, ...]:
-    """Return each place's share of first ranks.
-
-    The interval is that of the excess over 1/N, so that sets of different N can be taken together.
-    """
-    shown = [[j for j in example.judgements if len(j.scores) > 1] for example in examples]
-    most = max((len(j.shown) for some in shown for j in some), default=0)
-    return tuple(_slot(place, shown, bootstrap) for place in range(most))
-
-
-def _slot(place: int, shown: Sequence[Sequence[Judgement]], bootstrap: Bootstrap) -> Slot:
-    fitting = [[j for j in some if len(j.shown) > place] for some in shown]
-    excess = [(sum(_excess(j, place) for j in some), float(len(some))) for some in fitting if some]
-    sizes = [len(j.shown) for some in fitting for j in some]
-    expected = sum(1 / size for size in sizes) / len(sizes)
-    totals, counts = zip(*excess, strict=True)
-    over = ratio_interval(totals, counts, (-expected, 1 - expected), bootstrap)
-    value, low, high = (expected + side for side in (over.value, over.low, over.high))
-    return Slot(place + 1, Interval(value, low, high, over.items), expected)
+    seen = Seen()
+    for example in examples:
+        seen.add(example)
+    return seen.figures(refused, bootstrap)
 
 
 def _excess(judgement: Judgement, place: int) -> float:
@@ -249,19 +329,6 @@ def _ordered(example: RankedExample) -> Iterator[tuple[RankedResponse, RankedRes
         for better, worse in combinations(example.responses, 2)
         if better.rank < worse.rank
     )
-
-
-def _ratio(parts: Iterable[Part], bootstrap: Bootstrap) -> Interval | None:
-    kept = [part for part in parts if part[1]]
-    if not kept:
-        return None
-    totals, counts = zip(*kept, strict=True)
-    return ratio_interval(totals, counts, SHARE, bootstrap)
-
-
-def _mean_tau(taus: Iterable[float], bootstrap: Bootstrap) -> Interval | None:
-    known = [tau for tau in taus if tau == tau]
-    return mean_interval(known, TAU, bootstrap) if known else None
 
 
 def _shares(counts: Mapping[str, int], of: int, confidence: float) -> tuple[RefusalShare, ...]:

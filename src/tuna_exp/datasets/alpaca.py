@@ -3,6 +3,7 @@
 Some 46 of them have an empty output; they are kept, without a reference.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -49,7 +50,7 @@ class AlpacaDataset:
         )
         return {"dataset": "alpaca", "sha256": content, "limit": self.limit}
 
-    def _entries(self) -> list[Entry]:
+    def _entries(self) -> Sequence[Entry]:
         rows = (
             hub_rows(self.hub_id, "train", self.limit, cure="dataset.path=<alpaca_data.json>")
             if self.path is None

@@ -7,16 +7,19 @@ the misfit, the wording is ours. Left out: repair. A row is right or the dataset
 import hashlib
 import json
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from array import array
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated, TypeVar
 
+import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, ValidationError
 from pydantic_core import ErrorDetails
 
 from tuna_exp.datasets.reading import MalformedError, Rows, show
 from tuna_exp.errors import ConfigError, DataError, nearest
 from tuna_exp.records import Instruction, RankedExample, RankedResponse
+from tuna_exp.sequences import Mapped
 
 _log = logging.getLogger(__name__)
 _SHOWN_MISFITS = 5
@@ -78,26 +81,53 @@ def fit(shape: type[S], row: object, names: Mapping[str, str | None] | None = No
         raise MalformedError(_explain(first, shape, row, names or {})) from error
 
 
-def collect(rows: Rows, parse: Callable[[int, object], Entry], cure: str) -> list[Entry]:
-    """Parse every row and return the entries.
+def collect(rows: Rows, parse: Callable[[int, object], Entry], cure: str) -> Sequence[Entry]:
+    """Parse every row and return the entries: a list, or, of rows that stay on disk, as they do.
 
     Raises DataError if any row is malformed or repeats an id: how many rows are good, how many
     are not, the first five of those, and the cure.
     """
-    entries, misfits, owners = list[Entry](), list[tuple[int, MalformedError]](), dict[str, int]()
+    entries, misfits = list[Entry](), list[tuple[int, MalformedError]]()
+    places, ids, held = array("q"), array("q"), isinstance(rows.values, list)
     for index, row in enumerate(rows.values):
         try:
             if isinstance(row, MalformedError):
                 raise row
             entry = parse(index, row)
-            _claim(entry.instruction.id, index, owners, rows)
         except MalformedError as misfit:
             misfits.append((index, misfit))
-        else:
+            continue
+        places.append(index)
+        ids.append(hash(entry.instruction.id))
+        if held:
             entries.append(entry)
-    if misfits:
-        raise DataError(_report(rows, len(entries), misfits, cure))
-    return entries
+    again = list(_repeated(rows, parse, _suspects(ids, places)))
+    if misfits or again:
+        every = sorted([*misfits, *again], key=lambda one: one[0])
+        raise DataError(_report(rows, len(places) - len(again), every, cure))
+    return entries if held else Mapped(rows.values, parse)
+
+
+def instructions_of(entries: Sequence[Entry]) -> Sequence[Instruction]:
+    """Return the instructions of entries, which stay where they are."""
+    if isinstance(entries, list):
+        return [entry.instruction for entry in entries]
+    return Mapped(entries, _instruction_of)
+
+
+def rankings_of(entries: Sequence[Entry]) -> Sequence[RankedExample]:
+    """Return the rankings of entries, which stay where they are."""
+    if isinstance(entries, list):
+        return [entry.ranked() for entry in entries]
+    return Mapped(entries, _ranking_of)
+
+
+def _instruction_of(_: int, entry: Entry) -> Instruction:
+    return entry.instruction
+
+
+def _ranking_of(_: int, entry: Entry) -> RankedExample:
+    return entry.ranked()
 
 
 def of_split(
@@ -123,7 +153,7 @@ def usable_reference(text: str | None) -> str | None:
     return text if text and text.strip() else None
 
 
-def tell_missing_references(entries: list[Entry], source: str) -> None:
+def tell_missing_references(entries: Sequence[Entry], source: str) -> None:
     """Log once how many entries have no reference, because training has to do without them."""
     missing = sum(entry.instruction.reference is None for entry in entries)
     if missing:
@@ -144,7 +174,7 @@ def check_lengths(lists: Mapping[str, list[str] | list[float] | list[int]]) -> N
             )
 
 
-def content_digest(entries: list[Entry]) -> str:
+def content_digest(entries: Iterable[Entry]) -> str:
     """Return the SHA-256 of what the entries hold, for sources that are not one file."""
     digest = hashlib.sha256()
     for entry in entries:
@@ -153,13 +183,29 @@ def content_digest(entries: list[Entry]) -> str:
     return digest.hexdigest()
 
 
-def _claim(identifier: str, index: int, owners: dict[str, int], rows: Rows) -> None:
-    owner = owners.setdefault(identifier, index)
-    if owner != index:
-        raise MalformedError(
-            f"field 'id': expected an id of its own, found {show(identifier)}, which "
-            f"{rows.place(owner)} has"
-        )
+def _suspects(ids: "array[int]", places: "array[int]") -> list[int]:
+    """Return the places in order whose id's hash another place has: 8 bytes are kept of an id."""
+    hashes = np.frombuffer(ids, dtype=np.int64)
+    _, first, counts = np.unique(hashes, return_inverse=True, return_counts=True)
+    return [places[i] for i in np.flatnonzero(counts[first] > 1)]
+
+
+def _repeated(
+    rows: Rows, parse: Callable[[int, object], Entry], suspects: Sequence[int]
+) -> Iterator[tuple[int, MalformedError]]:
+    """Yield the places whose id an earlier one has."""
+    owners = dict[str, int]()
+    for index in suspects:
+        identifier = parse(index, rows.values[index]).instruction.id
+        owner = owners.setdefault(identifier, index)
+        if owner != index:
+            yield (
+                index,
+                MalformedError(
+                    f"field 'id': expected an id of its own, found {show(identifier)}, which "
+                    f"{rows.place(owner)} has"
+                ),
+            )
 
 
 def _report(rows: Rows, good: int, misfits: list[tuple[int, MalformedError]], cure: str) -> str:

@@ -1,17 +1,20 @@
 """Any dataset of the Hugging Face Hub, or a folder that the `datasets` library saved or can read.
 
-Left out: datasets that run code of their own (the library refuses them) and streaming.
+Their tables lie on disk, and stay there where they are large. Left out: datasets that run code of
+their own (the library refuses them), and reading from the Hub without a copy here.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tuna_exp.datasets.checking import Entry, content_digest
+from tuna_exp.datasets.checking import Entry, content_digest, instructions_of, rankings_of
 from tuna_exp.datasets.mapping import Fields, mapped_entries, require_responses
 from tuna_exp.datasets.reading import Rows, check_limit
 from tuna_exp.errors import ConfigError, UserError, nearest
 from tuna_exp.records import Instruction, RankedExample
+from tuna_exp.sequences import HELD_BYTES, Mapped
 
 if TYPE_CHECKING:
     from datasets import Dataset
@@ -34,19 +37,19 @@ class HubDataset:
     fields: Fields
     limit: int | None
 
-    def load(self) -> list[Instruction]:
+    def load(self) -> Sequence[Instruction]:
         """Read and check every record; raises ConfigError, DataError or UserError."""
-        return [entry.instruction for entry in self._entries()]
+        return instructions_of(self._entries())
 
     @property
     def ranked(self) -> bool:
         """Whether the records bring their own ranking."""
         return self.fields.get("responses") is not None
 
-    def load_ranked(self) -> list[RankedExample]:
+    def load_ranked(self) -> Sequence[RankedExample]:
         """Read the responses too; raises ConfigError if no field is named for them."""
         require_responses(self.fields)
-        return [entry.ranked() for entry in self._entries()]
+        return rankings_of(self._entries())
 
     def digest(self) -> dict[str, object]:
         """What decides the content: the records themselves, because a branch on the Hub moves."""
@@ -58,7 +61,7 @@ class HubDataset:
             "limit": self.limit,
         }
 
-    def _entries(self) -> list[Entry]:
+    def _entries(self) -> Sequence[Entry]:
         rows = hub_rows(self.hub_id, self.split, self.limit, self.subset, self.revision)
         return mapped_entries(rows, self.fields, prefix="hub", split=self.split)
 
@@ -83,10 +86,15 @@ def hub_rows(
         if folder.is_dir()
         else _from_hub(hub_id, split, subset, revision, cure)
     )
-    rows = table.select(range(min(limit or len(table), len(table)))).to_list()
-    if not rows:
+    table = table.select(range(min(limit or len(table), len(table))))
+    rows = table.to_list() if table.data.nbytes <= HELD_BYTES else Mapped(table, _row)
+    if not len(rows):
         raise UserError(f"{hub_id} split '{split}' has 0 rows. Cure: name another dataset.split.")
     return Rows(hub_id, rows, lambda index: f"{hub_id} split {split} row {index + 1}")
+
+
+def _row(_: int, row: dict[str, object]) -> object:
+    return row
 
 
 def _from_folder(folder: Path, split: str, subset: str | None, revision: str | None) -> "Dataset":

@@ -1,9 +1,10 @@
 """JSON lines (or a JSON list), plain or gzipped, with field names of the user's choosing."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from tuna_exp.datasets.checking import Entry
+from tuna_exp.datasets.checking import Entry, instructions_of, rankings_of
 from tuna_exp.datasets.mapping import Fields, mapped_entries, require_responses
 from tuna_exp.datasets.reading import fingerprint, read_rows
 from tuna_exp.records import Instruction, RankedExample
@@ -14,26 +15,26 @@ class JsonlDataset:
     """A file of one JSON object per line.
 
     `fields` maps the roles instruction, input, output, id, responses and scores to the file's
-    field names; null where the file has none.
+    field names; null where the file has none. JSON lines of more than 256 MiB stay on disk.
     """
 
     path: str
     fields: Fields
     limit: int | None
 
-    def load(self) -> list[Instruction]:
+    def load(self) -> Sequence[Instruction]:
         """Read and check every record; raises ConfigError or DataError."""
-        return [entry.instruction for entry in self._entries()]
+        return instructions_of(self._entries())
 
     @property
     def ranked(self) -> bool:
         """Whether the records bring their own ranking."""
         return self.fields.get("responses") is not None
 
-    def load_ranked(self) -> list[RankedExample]:
+    def load_ranked(self) -> Sequence[RankedExample]:
         """Read the responses too; raises ConfigError if no field is named for them."""
         require_responses(self.fields)
-        return [entry.ranked() for entry in self._entries()]
+        return rankings_of(self._entries())
 
     def digest(self) -> dict[str, object]:
         """What decides the content: the file's bytes, the mapping and the limit, not the path."""
@@ -44,6 +45,6 @@ class JsonlDataset:
             "limit": self.limit,
         }
 
-    def _entries(self) -> list[Entry]:
+    def _entries(self) -> Sequence[Entry]:
         rows = read_rows(Path(self.path), self.limit)
         return mapped_entries(rows, self.fields, prefix="jsonl")

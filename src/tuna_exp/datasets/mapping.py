@@ -3,7 +3,7 @@
 Left out: nested field names and templates; write the fields out before you map them.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Annotated
 
 from pydantic import Field
@@ -42,7 +42,7 @@ class MappedRow(Shape):
     scores: Annotated[Numbers | None, Field(description="a list of finite numbers")]
 
 
-def mapped_entries(rows: Rows, fields: Fields, prefix: str, split: str = "") -> list[Entry]:
+def mapped_entries(rows: Rows, fields: Fields, prefix: str, split: str = "") -> Sequence[Entry]:
     """Check the mapping, then every row.
 
     `fields` maps a role to the row's field, or to null where no field plays it. A record without

@@ -1,5 +1,7 @@
 """From a file to rows of JSON: opening, unpacking, decoding, and saying exactly what went wrong.
 
+JSON lines that are many stay on disk, and each is read when it is asked for.
+
 Knows JSON lists and JSON lines, plain or gzipped (seen by the first two bytes, not by the name),
 strict UTF-8 with or without a byte order mark. What a row must hold is the business of `checking`.
 Left out: CSV, Parquet and folders of files, which `hub` reads through the `datasets` library.
@@ -12,12 +14,13 @@ import json
 import os
 import re
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
 from tuna_exp.errors import ConfigError, DataError, nearest
+from tuna_exp.sequences import HELD_BYTES, Lines
 
 _GZIP_MAGIC = b"\x1f\x8b"
 _BETWEEN_RECORDS = re.compile(r"[ \t\r\n,]*")
@@ -37,7 +40,7 @@ class Rows:
     """
 
     source: str
-    values: list[object]
+    values: Sequence[object]
     place: Callable[[int], str]
 
 
@@ -63,6 +66,8 @@ def read_rows(path: Path, limit: int | None) -> Rows:
     as a whole. A broken line of a JSON-lines file becomes a `MalformedError` value instead.
     """
     check_limit(limit)
+    if _is_large(path):
+        return _large_rows(path, limit)
     text = read_text(path)
     start = len(text) - len(text.lstrip())
     try:
@@ -175,6 +180,30 @@ def _decode(path: Path, data: bytes) -> str:
             f"(unpacked) text is not UTF-8.{guess} Cure: convert the file, for instance with "
             "`iconv -f latin1 -t utf-8`."
         ) from error
+
+
+def _is_large(path: Path) -> bool:
+    """Whether a file is JSON lines, not packed, and more than is held."""
+    if _require_file(path).stat().st_size <= HELD_BYTES:
+        return False
+    with path.open("rb") as file:
+        return file.read(2**16).removeprefix(codecs.BOM_UTF8).lstrip().startswith(b"{")
+
+
+def _large_rows(path: Path, limit: int | None) -> Rows:
+    lines = Lines(path, _parse_bytes, limit)
+    return Rows(str(path), lines, lambda index: f"{path.name} line {lines.line(index)}")
+
+
+def _parse_bytes(line: bytes) -> object:
+    try:
+        return _parse_line(line.removeprefix(codecs.BOM_UTF8).decode("utf-8").strip())
+    except UnicodeDecodeError as error:
+        return MalformedError(
+            f"byte 0x{line[error.start]:02x} at offset {error.start} of the line is not UTF-8"
+        )
+    except RecursionError:
+        return MalformedError("lists or objects are nested too deeply to be read")
 
 
 def _list_rows(path: Path, text: str, limit: int | None) -> Rows:

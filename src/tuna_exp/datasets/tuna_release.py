@@ -9,7 +9,7 @@ Left out: the judge's own response (`response_4`), which the release does not ra
 import logging
 import math
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Literal, get_args
@@ -136,7 +136,7 @@ class TunaReleaseDataset:
             "limit": self.limit,
         }
 
-    def entries(self) -> list[Entry]:
+    def entries(self) -> Sequence[Entry]:
         """Read and check every record, repeated texts and all; raises ConfigError or DataError."""
         self._check_settings()
         rows = read_rows(Path(self.path), self.limit)

@@ -9,6 +9,7 @@ ends is where a killed run continues to the very same result. A large batch lose
 """
 
 import copy
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from itertools import takewhile
 
@@ -68,11 +69,15 @@ class Drawn:
     ended: bool = False
 
 
-def common_prefix(prompts: list[list[int]]) -> list[int]:
+def common_prefix(prompts: Iterable[list[int]]) -> list[int]:
     """Return the tokens that all prompts begin with, leaving each at least one of its own."""
-    shortest = min(map(len, prompts)) - 1
-    columns = zip(*(prompt[:shortest] for prompt in prompts), strict=True)
-    return [column[0] for column in takewhile(lambda column: len(set(column)) == 1, columns)]
+    rest = iter(prompts)
+    prefix = next(rest)[:-1]
+    for prompt in rest:
+        if prompt[: len(prefix)] != prefix or len(prompt) == len(prefix):
+            alike = takewhile(lambda two: two[0] == two[1], zip(prefix, prompt[:-1], strict=False))
+            prefix = [token for token, _ in alike]
+    return prefix
 
 
 class Decoder:
@@ -86,7 +91,7 @@ class Decoder:
         self._prefix_cache = DynamicCache()
 
     @torch.inference_mode()
-    def remember(self, prompts: list[list[int]]) -> None:
+    def remember(self, prompts: Iterable[list[int]]) -> None:
         """Compute once what all these prompts begin with. Later prompts need not begin with it."""
         # Shorter prompts leave a gap behind the prefix, which only a full attention mask can hide.
         shareable = supports_prompt_sharing(self.model.config) is None

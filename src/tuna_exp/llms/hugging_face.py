@@ -134,7 +134,7 @@ class OpenHuggingFaceLLM:
 
     def remember(self, instructions: Sequence[Instruction]) -> None:
         """Compute the common beginning of these instructions' prompts once."""
-        self._decoder.remember([self.encoder.prompt_ids(i) for i in instructions])
+        self._decoder.remember(map(self.encoder.prompt_ids, instructions))
 
     def prompt_length(self, instruction: Instruction, room: int) -> int:
         """Return the tokens of the prompt; ContextError where `room` more would not fit."""

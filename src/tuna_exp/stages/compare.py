@@ -38,7 +38,7 @@ from tuna_exp.evaluation.open_ended.judging import Comparison as Judged
 from tuna_exp.evaluation.open_ended.win_rates import comparison_figures
 from tuna_exp.plan import Workspace
 from tuna_exp.rankers.base import ranker_of
-from tuna_exp.records import Instruction, Prediction, RankedExample, read_records
+from tuna_exp.records import Instruction, Prediction, RankedExample, all_records, read_records
 from tuna_exp.stages.evaluate import PREDICTIONS, read_figures
 from tuna_exp.stages.judge import COMPARISONS, OTHERS, OURS
 from tuna_exp.stages.rank import RANKING
@@ -306,8 +306,8 @@ def rankings(inputs: Inputs, bootstrap: Bootstrap) -> list[RankingResult]:
     for name, manifest in inputs.manifests.items():
         if manifest["stage"] != "rank":
             continue
-        examples = list(read_records(inputs.folders[name] / RANKING, RankedExample))
-        if examples and all(e.instruction.check for e in examples):
+        examples = all_records(inputs.folders[name] / RANKING, RankedExample)
+        if len(examples) and all(e.instruction.check for e in examples):
             label, refusals = label_of(manifest), manifest["facts"]["refusals"]
             found.append(assess(label, ranker_of(manifest), examples, truth, refusals, bootstrap))
     return found
@@ -318,11 +318,11 @@ def trusts(inputs: Inputs, bootstrap: Bootstrap) -> tuple[list[Trust], list[Agre
 
     Of two with one label the later is told apart by its digest.
     """
-    found, by_name = list[Trust](), dict[str, list[RankedExample]]()
+    found, by_name = list[Trust](), dict[str, Sequence[RankedExample]]()
     for name, manifest in inputs.manifests.items():
         if manifest["stage"] != "rank":
             continue
-        examples = list(read_records(inputs.folders[name] / RANKING, RankedExample))
+        examples = all_records(inputs.folders[name] / RANKING, RankedExample)
         label = label_of(manifest)
         label = f"{label} {manifest['digest'][:8]}" if label in by_name else label
         figures = measure(examples, manifest["facts"]["refusals"], bootstrap)

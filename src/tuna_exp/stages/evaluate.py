@@ -5,8 +5,9 @@ Two stages: answers cost hours and are kept whatever level the intervals are to 
 
 import json
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import partial
+from itertools import tee
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from tuna_exp.llms.base import LLM, OpenLLM
 from tuna_exp.llms.decoding import Decoding
 from tuna_exp.plan import Workspace
 from tuna_exp.records import Candidate, Instruction, Prediction, read_records, write_records
+from tuna_exp.sequences import Picked, ordered_by, turned_back
 from tuna_exp.stages.journal import Journal
 from tuna_exp.stages.working import answering_by, prompt_lengths
 
@@ -36,18 +38,18 @@ def evaluate(llm: LLM, benchmark: Benchmark, work: Workspace) -> None:
     journal = Journal(work.scratch / PREDICTIONS, [Prediction])
     with answering_by(llm, items, work) as session:
         lengths = prompt_lengths(session, items, room)
-        ordered = sorted(items, key=lambda item: lengths[item.id])
+        order = ordered_by(lengths)
 
-        def answer(batches: Sequence[Sequence[Instruction]]) -> Iterator[list[Prediction]]:
-            drawn = session.map(partial(ask, decoding=decoding), batches)
-            for batch, answers in zip(batches, drawn, strict=True):
+        def answer(batches: Iterable[Sequence[Instruction]]) -> Iterator[list[Prediction]]:
+            asked, given = tee(batches)
+            drawn = session.map(partial(ask, decoding=decoding), given)
+            for batch, answers in zip(asked, drawn, strict=True):
                 note_cost(work, answers)
                 yield [benchmark.score(i, said) for i, said in zip(batch, answers, strict=True)]
 
         size = llm.together(benchmark.batch_size)
-        answered = journal.complete(ordered, size, answer, work.bar, "items")
-    by_id = {prediction.instruction.id: prediction for prediction in answered}
-    predictions = [by_id[item.id] for item in items]
+        answered = journal.complete(Picked(items, order), size, answer, work.bar, "items")
+    predictions = [*Picked(answered, turned_back(order))]
     write_records(work.folder / PREDICTIONS, predictions)
     work.note(
         items=len(items),
@@ -58,7 +60,10 @@ def evaluate(llm: LLM, benchmark: Benchmark, work: Workspace) -> None:
         at_max_tokens=sum(p.tokens >= room for p in predictions),
         flops=answering(
             llm,
-            [responses(lengths[p.instruction.id], [p.tokens], shared=True) for p in predictions],
+            (
+                responses(int(length), [p.tokens], shared=True)
+                for length, p in zip(lengths, predictions, strict=True)
+            ),
         ),
     )
 

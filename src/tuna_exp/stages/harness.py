@@ -32,16 +32,15 @@ def evaluate_by_harness(
     """
     tasks = [*by_task(benchmark.items()).values()]
     journal = Journal(work.scratch / SAMPLES, [Sample])
-    done = journal.read()[: len(tasks)]
-    work.bar.start(sum(map(len, tasks)), "items", sum(map(len, done)))
-    if len(done) < len(tasks):
+    done = journal.finished(map(len, tasks))
+    work.bar.start(sum(map(len, tasks)), "items", sum(map(len, tasks[:done])))
+    if done < len(tasks):
         session = harness.open(llm)
-        for items in tasks[len(done) :]:
-            done.append(harness.ask(session, items))
-            journal.append(done[-1])
+        for items in tasks[done:]:
+            journal.append(harness.ask(session, items))
             work.bar.advance(len(items))
         session.close()
-    samples = [sample for some in done for sample in some]
+    samples = [*journal.records()]
     predictions = [sample.prediction for sample in samples]
     write_records(work.folder / SAMPLES, samples)
     write_records(work.folder / PREDICTIONS, predictions)

@@ -1,12 +1,12 @@
 """Rank: put the responses of every candidate set in order; count what could not be ranked."""
 
 from collections import Counter
-from collections.abc import Sequence
-from dataclasses import asdict
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass, field
 from functools import partial
 
 from tuna_exp.comparison.json_text import json_text
-from tuna_exp.comparison.reliability import Reliability, measure
+from tuna_exp.comparison.reliability import Reliability, Seen
 from tuna_exp.comparison.statistics import Bootstrap
 from tuna_exp.comparison.verdicts import verdicts, worst_slot
 from tuna_exp.efficiency.flops import Work, answering
@@ -21,8 +21,9 @@ from tuna_exp.records import (
     CandidateSet,
     RankedExample,
     RankedResponse,
+    all_records,
+    line_of,
     read_records,
-    write_records,
 )
 from tuna_exp.services.billing import judges
 from tuna_exp.stages.journal import Journal
@@ -47,20 +48,14 @@ def rank(ranker: Ranker, limit: int | None, work: Workspace) -> None:
     finished ranking (`require_order`): a judge is not paid again for an answer that another share
     of refusals would have let through.
     """
-    sets = list(read_records(work.inputs["candidates"] / CANDIDATES, CandidateSet))[:limit]
+    path = work.inputs["candidates"] / CANDIDATES
+    sets = all_records(path, CandidateSet, limit)
     journal: Journal[Outcome] = Journal(work.scratch / RANKING, [RankedExample, Refusal])
     with ranking_by(ranker, work) as session:
         rank_all = partial(session.map, rank_batch)
         outcomes = journal.complete(sets, ranker.batch_size, rank_all, work.bar, "sets")
-    by_id = {candidates.instruction.id: candidates for candidates in sets}
-    ranked = [
-        with_writers(outcome, by_id[outcome.instruction.id])
-        for outcome in outcomes
-        if isinstance(outcome, RankedExample)
-    ]
-    refused = [outcome for outcome in outcomes if isinstance(outcome, Refusal)]
-    write(work, ranked, refused)
-    work.note(flops=flops_of(ranker, [*ranked, *refused]))
+    write(work, map(with_writers, outcomes, sets))
+    work.note(flops=flops_of(ranker, outcomes))
 
 
 def rank_batch(ranker: Ranker, batch: Sequence[CandidateSet]) -> list[Outcome]:
@@ -89,7 +84,7 @@ def _read_by_judge(outcome: Outcome) -> Work:
 
 def take_over(published: Sequence[RankedExample], work: Workspace) -> None:
     """Write a ranking that was published with its dataset."""
-    write(work, published, [])
+    write(work, published)
     work.note(flops=0)
 
 
@@ -107,11 +102,13 @@ def mix(work: Workspace) -> None:
     work.note(sets=sets, flops=0)
 
 
-def with_writers(example: RankedExample, candidates: CandidateSet) -> RankedExample:
+def with_writers(example: Outcome, candidates: CandidateSet) -> Outcome:
     """Return the example with the likelihood and origin of the candidate that has each text.
 
-    Of several with one text it is the first: they were drawn alike.
+    Of several with one text it is the first: they were drawn alike. A refusal has no responses.
     """
+    if isinstance(example, Refusal):
+        return example
     written: dict[str, Candidate] = {}
     for candidate in candidates.candidates:
         written.setdefault(candidate.text, candidate)
@@ -128,29 +125,56 @@ def _written(response: RankedResponse, candidate: Candidate | None) -> RankedRes
     return response.model_copy(update={"likelihood": likelihood, "origin": candidate.origin})
 
 
-def write(work: Workspace, ranked: Sequence[RankedExample], refused: Sequence[Refusal]) -> None:
+@dataclass
+class _Tally:
+    """What outcomes hold, counted as they are written: they may be more than memory holds."""
+
+    counts: Counter[str] = field(default_factory=Counter)
+    refusals: Counter[str] = field(default_factory=Counter)
+    usd: float = 0.0
+
+    def add(self, outcome: Outcome) -> None:
+        usage = outcome.usage
+        self.counts.update(sets=1, judge_read_tokens=usage.read, generated_tokens=usage.generated)
+        self.usd += usage.usd
+        if isinstance(outcome, Refusal):
+            self.refusals[outcome.kind] += 1
+            return
+        size, ordered = len(outcome.responses), outcome.ordered_pairs
+        self.counts.update(
+            ranked_sets=1,
+            ordered_sets=int(ordered > 0),
+            ordered_pairs=ordered,
+            tied_pairs=size * (size - 1) // 2 - ordered,
+        )
+
+
+_COUNTED = (
+    "sets", "ranked_sets", "ordered_sets", "ordered_pairs", "tied_pairs", "judge_read_tokens",
+    "generated_tokens",
+)  # fmt: skip
+
+
+def write(work: Workspace, outcomes: Iterable[Outcome]) -> None:
     """Write the files and note how much order there is: a set without any teaches nothing."""
-    write_records(work.folder / RANKING, ranked)
-    write_records(work.folder / REFUSALS, refused)
-    sizes = [len(example.responses) for example in ranked]
-    pairs = sum(n * (n - 1) // 2 for n in sizes)
-    spent = [example.usage for example in ranked] + [refusal.usage for refusal in refused]
-    ordered = sum(example.ordered_pairs for example in ranked)
-    refusals = dict(Counter(refusal.kind for refusal in refused))
-    figures = measure(ranked, refusals, BOOTSTRAP)
+    tally, seen = _Tally(), Seen()
+    with (
+        (work.folder / RANKING).open("w", encoding="utf-8") as ranking,
+        (work.folder / REFUSALS).open("w", encoding="utf-8") as refusals,
+    ):
+        for outcome in outcomes:
+            tally.add(outcome)
+            if isinstance(outcome, RankedExample):
+                seen.add(outcome)
+            (ranking if isinstance(outcome, RankedExample) else refusals).write(line_of(outcome))
+    figures = seen.figures(tally.refusals, BOOTSTRAP)
     said = verdicts(figures)
     report = {**asdict(figures), "verdicts": [asdict(verdict) for verdict in said]}
     (work.folder / RELIABILITY).write_text(json_text(report), encoding="utf-8")
     work.note(
-        sets=len(ranked) + len(refused),
-        ranked_sets=len(ranked),
-        ordered_sets=sum(example.ordered_pairs > 0 for example in ranked),
-        ordered_pairs=ordered,
-        tied_pairs=pairs - ordered,
-        refusals=refusals,
-        judge_read_tokens=sum(usage.read for usage in spent),
-        generated_tokens=sum(usage.generated for usage in spent),
-        usd=sum(usage.usd for usage in spent),
+        **{name: tally.counts[name] for name in _COUNTED},
+        refusals=dict(tally.refusals),
+        usd=tally.usd,
         reliability=main_figures(figures),
         warnings=[verdict.text for verdict in said if verdict.severity == "warning"],
     )

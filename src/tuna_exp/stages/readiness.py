@@ -12,6 +12,7 @@ from tuna_exp.batching.tokenise import Batching, Tokeniser
 from tuna_exp.errors import ConfigError, DataError
 from tuna_exp.models.student import Student
 from tuna_exp.records import Instruction
+from tuna_exp.sequences import where
 
 _CONTEXT = "max_position_embeddings"
 
@@ -32,7 +33,7 @@ def check_references(
     folder = student.source.resolve()
     check_context(folder, "batching.max_length", batching.max_length)
     tokeniser = Tokeniser(student.encoder(folder), batching)
-    if not [i for i in instructions if tokeniser.reference(i) is not None]:
+    if not sum(tokeniser.reference(i) is not None for i in instructions):
         raise DataError(
             f"no example is left for SFT: all {len(instructions)} were dropped as longer than "
             f"batching.max_length={batching.max_length}. Cure: a higher batching.max_length, or "
@@ -42,11 +43,14 @@ def check_references(
 
 def check_likelihood(mle_on: str, instructions: Sequence[Instruction]) -> None:
     """Raise ConfigError where a ranked training wants responses that a dataset does not have."""
-    without = [i.id for i in instructions if not i.reference]
-    if mle_on == "reference" and without:
+    if mle_on != "reference":
+        return
+    without = where(instructions, lambda i: not i.reference)
+    if len(without):
         raise ConfigError(
             f"objective.mle_on=reference trains on the dataset's own responses, but {len(without)} "
-            f"of {len(instructions)} instructions have none (first: '{without[0]}'). Cure: "
+            f"of {len(instructions)} instructions have none (first: "
+            f"'{instructions[int(without[0])].id}'). Cure: "
             "objective.mle_on=best, or a dataset without them."
         )
 

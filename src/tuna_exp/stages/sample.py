@@ -1,7 +1,8 @@
 """Sample: N responses to every instruction, kept apart where they would say the same."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from functools import partial
 from math import isnan
 
@@ -17,6 +18,7 @@ from tuna_exp.llms.decoding import Decoding
 from tuna_exp.llms.diversity import Diversity, similarity
 from tuna_exp.plan import Workspace
 from tuna_exp.records import CandidateSet, Instruction, write_records
+from tuna_exp.sequences import Picked, Places, ordered_by, turned_back
 from tuna_exp.stages.journal import Journal
 from tuna_exp.stages.working import answering_by, prompt_lengths
 
@@ -50,17 +52,18 @@ def sample(drawing: Drawing, instructions: Sequence[Instruction], work: Workspac
     journal = Journal(work.scratch / CANDIDATES, [CandidateSet])
     with answering_by(llm, instructions, work) as session:
         lengths = prompt_lengths(session, instructions, sampling.decoding.max_new_tokens)
-        ordered = sorted(instructions, key=lambda instruction: lengths[instruction.id])
+        order = ordered_by(lengths)
         draw = partial(session.map, partial(draw_sets, sampling=sampling, seed=drawing.seed))
         size = llm.together(sampling.batch_size)
-        drawn = journal.complete(ordered, size, draw, work.bar, "prompts")
+        shortest_first = Picked(instructions, order)
+        drawn = journal.complete(shortest_first, size, draw, work.bar, "prompts")
     if drawing.scorer is not None:
         drawn = scored(drawing.scorer, drawn, sampling.batch_size, work)
-    by_id = {candidates.instruction.id: candidates for candidates in drawn}
-    sets = [by_id[instruction.id] for instruction in instructions]
-    write(work, sets)
-    works = [work_of(lengths[s.instruction.id], s) for s in sets]
-    work.note(flops=answering(llm, works) if drawing.scorer is None else None)
+    held = Held()
+    sets = Picked(drawn, turned_back(order))
+    write_records(work.folder / CANDIDATES, held.counted(lengths, sets))
+    work.note(**held.facts())
+    work.note(flops=answering(llm, [held.work]) if drawing.scorer is None else None)
 
 
 def work_of(prompt: int, candidates: CandidateSet) -> Work:
@@ -72,7 +75,7 @@ def work_of(prompt: int, candidates: CandidateSet) -> Work:
 
 def scored(
     scorer: LLM, sets: Sequence[CandidateSet], size: int, work: Workspace
-) -> list[CandidateSet]:
+) -> Sequence[CandidateSet]:
     """Have a local model score every response; it stands in where there is no log-probability."""
     journal = Journal(work.scratch / SCORED, [CandidateSet])
     with answering_by(scorer, (), work) as session:
@@ -96,28 +99,60 @@ def score_set(scorer: OpenLLM, candidates: CandidateSet) -> CandidateSet:
     return candidates.model_copy(update={"candidates": with_scores})
 
 
-def stand_in_facts(sets: Sequence[CandidateSet]) -> dict[str, object]:
+@dataclass
+class Held:
+    """What candidate sets hold, counted as they are written: they may be more than memory holds.
+
+    `orders` are the mean log-probabilities by stand-in and by writer, of sets that have both.
+    """
+
+    counts: Counter[str] = field(default_factory=Counter)
+    usd: float = 0.0
+    work: Work = field(default_factory=Work)
+    orders: list[tuple[list[float], list[float]]] = field(default_factory=list)
+
+    def counted(self, lengths: Places, sets: Sequence[CandidateSet]) -> Iterator[CandidateSet]:
+        """Yield the sets; `lengths` are the tokens of their prompts, shape (sets,)."""
+        for length, one in zip(lengths, sets, strict=True):
+            self._count(one)
+            self.work += work_of(int(length), one)
+            yield one
+
+    def _count(self, one: CandidateSet) -> None:
+        some = one.candidates
+        self.counts.update(
+            sets=1,
+            candidates=len(some),
+            different=len({c.text for c in some}),
+            redrawn_sets=int(one.draws > 1),
+            cut_at_max_tokens=sum(c.finish_reason == "length" for c in some),
+            generated_tokens=one.tokens + one.discarded_tokens,
+            discarded_tokens=one.discarded_tokens,
+            refused=sum(c.finish_reason == "refusal" for c in some),
+        )
+        self.usd += one.usd
+        if all(c.stand_in and c.token_logprobs != c.stand_in for c in some):
+            orders = [_mean(c.stand_in) for c in some], [_mean(c.token_logprobs) for c in some]
+            self.orders.append(orders)
+
+    def facts(self) -> dict[str, object]:
+        """Return what was counted."""
+        return {**self.counts, **stand_in_facts(self.orders), "usd": self.usd}
+
+
+def stand_in_facts(orders: Sequence[tuple[list[float], list[float]]]) -> dict[str, object]:
     """Return how far a stand-in's order of responses is that of the writer's own likelihood.
 
     Over the sets where both are known: Kendall's tau-b, and the share of pairs ordered alike with
     its interval. Nothing where there is no such set.
     """
-    both = [
-        s.candidates
-        for s in sets
-        if all(c.stand_in and c.token_logprobs != c.stand_in for c in s.candidates)
-    ]
-    orders = [
-        ([_mean(c.stand_in) for c in some], [_mean(c.token_logprobs) for c in some])
-        for some in both
-    ]
     agreement = pair_agreement([count_pairs(*pair) for pair in orders], BOOTSTRAP)
     if agreement is None:
         return {}
     taus = [tau for pair in orders if not isnan(tau := kendall_tau_b(*pair))]
     return {
         "stand_in": {
-            "sets": len(both),
+            "sets": len(orders),
             "agreement": agreement.value,
             "low": None if isnan(agreement.low) else agreement.low,
             "high": None if isnan(agreement.high) else agreement.high,
@@ -180,21 +215,3 @@ def redraw(
 def likeness(candidates: CandidateSet) -> float:
     """Return the largest ROUGE-L between two of the candidates."""
     return similarity([candidate.text for candidate in candidates.candidates])
-
-
-def write(work: Workspace, sets: Sequence[CandidateSet]) -> None:
-    """Write the sets and note what they hold."""
-    write_records(work.folder / CANDIDATES, sets)
-    candidates = [c for s in sets for c in s.candidates]
-    work.note(
-        sets=len(sets),
-        candidates=len(candidates),
-        different=sum(len({c.text for c in s.candidates}) for s in sets),
-        redrawn_sets=sum(s.draws > 1 for s in sets),
-        cut_at_max_tokens=sum(c.finish_reason == "length" for c in candidates),
-        generated_tokens=sum(s.tokens + s.discarded_tokens for s in sets),
-        discarded_tokens=sum(s.discarded_tokens for s in sets),
-        refused=sum(c.finish_reason == "refusal" for c in candidates),
-        **stand_in_facts(sets),
-        usd=sum(s.usd for s in sets),
-    )

@@ -63,7 +63,7 @@ def tokenise_best(reading: Reading, student: Student, work: Workspace) -> None:
 def _usable(reading: Reading, work: Workspace) -> tuple[int, int]:
     """Note how many sets there are; return how many are to be read and how many of them used."""
     path = work.inputs["ranking"] / RANKING
-    ordered = [example.ordered_pairs > 0 for example in read_records(path, RankedExample)]
+    ordered = bytearray(e.ordered_pairs > 0 for e in read_records(path, RankedExample))
     given = ordered[: round(reading.share * len(ordered))]
     used = len(given) if reading.use_unordered else sum(given)
     work.note(sets=len(ordered), ordered_sets=sum(ordered), sets_used=used)

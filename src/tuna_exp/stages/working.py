@@ -7,16 +7,20 @@ from a folder may be loaded anywhere that sees it.
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from functools import partial
+from itertools import chain
 from typing import Protocol, TypeVar
+
+import numpy as np
 
 from tuna_exp.executors.base import Executor, InProcess, Session
 from tuna_exp.llms.base import LLM, OpenLLM
 from tuna_exp.plan import Workspace
 from tuna_exp.records import Instruction
+from tuna_exp.sequences import Places
 from tuna_exp.services.billing import judges
 
 # Prompts measured in one call: enough that the call is no part of the time.
-_MEASURED = 1_000
+_MEASURED = 256
 
 
 class Releasable(Protocol):
@@ -62,15 +66,15 @@ def release(ranker: Releasable) -> None:
 
 def prompt_lengths(
     session: Session[OpenLLM], instructions: Sequence[Instruction], room: int
-) -> dict[str, int]:
-    """Return the tokens of each instruction's prompt by its id.
+) -> Places:
+    """Return the tokens of each instruction's prompt, shape (instructions,).
 
     Raises ContextError where `room` more would not fit the model's context.
     """
-    some = [instructions[i : i + _MEASURED] for i in range(0, len(instructions), _MEASURED)]
+    starts = range(0, len(instructions), _MEASURED)
+    some = (instructions[i : i + _MEASURED] for i in starts)
     measured = session.map(partial(measure, room=room), some)
-    lengths = [length for part in measured for length in part]
-    return {i.id: length for i, length in zip(instructions, lengths, strict=True)}
+    return np.fromiter(chain.from_iterable(measured), dtype=np.int64)
 
 
 def measure(opened: OpenLLM, instructions: Sequence[Instruction], room: int) -> list[int]:
