@@ -10,7 +10,7 @@ from lightning.pytorch import Callback, LightningModule, Trainer
 from tuna_exp.errors import DataError
 from tuna_exp.sweeps.job import place_here
 
-KILLED, FAILING = ("method=tuna_p", "seed=1"), ("method=tuna", "seed=2")
+KILLED, FAILING = ("method=tuna_c", "seed=1"), ("method=tuna", "seed=2")
 KILLED_AT, GOES_ON_AT = "killed_at_step", "goes_on_at_step"
 
 
