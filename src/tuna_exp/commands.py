@@ -22,7 +22,7 @@ COMPARE = (
     "Compare the methods of finished runs; those that differ by their seed alone are one method.\n"
     "out=FOLDER gets the table as Markdown, LaTeX and CSV, the figures, and the HTML report.\n"
     "artifacts=FOLDER is where artifacts are now, if not where the runs had them.\n"
-    "wandb=ENTITY/PROJECT reads answers back from W&B; where it holds a part of them, it lists\n"
+    "wandb=ENTITY/PROJECT reads scores back from W&B; where it holds a part of them, it lists\n"
     "what each run's own comparison found and says what that cannot tell.\n"
 )
 _OF_WANDB = ("wandb", "baseline", "out")

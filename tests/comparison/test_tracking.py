@@ -46,7 +46,8 @@ def test_an_offline_run_reads_back(
     assert numbers["score"] == pytest.approx(2 / 3)
     assert numbers["difference_low"] > 0
     assert numbers["held_out_kind/score"] == 0
-    assert numbers["predictions.nrows"] == numbers["side_by_side.nrows"] == 30
+    tables = ("predictions", "side_by_side", "all_scores")
+    assert [numbers[f"{name}.nrows"] for name in tables] == [30, 30, 30]
 
 
 def test_everything_is_written_below_the_folder(comparison: Comparison, tmp_path: Path) -> None:

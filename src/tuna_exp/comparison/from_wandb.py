@@ -1,9 +1,10 @@
 """`tuna-exp compare wandb=ENTITY/PROJECT`: the methods of a W&B project, pooled as run folders are.
 
-What is read is each method's own run (job type `evaluate`) of one seed: its table `predictions`
-and its summary. Where a table holds all answers, seeds are pooled and methods are tested; where one
-holds a part (`logger.wandb.rows`), what each run's own comparison found is listed, and nothing is
-tested. Left out: rankings, curves and what else a budget buys, which the tables do not hold.
+What is read is each method's own run (job type `evaluate`) of one seed: its summary, the scores
+of its answers (`all_scores`) and the texts of the first of them (`predictions`). Where all scores
+are there, seeds are pooled and methods are tested; where a part is (`logger.wandb.score_rows`),
+what each run's own comparison found is listed, and nothing is tested. Left out: rankings, curves
+and what else a budget buys, which the tables do not hold.
 """
 
 import json
@@ -21,6 +22,7 @@ from tuna_exp.comparable import chosen_baseline
 from tuna_exp.comparison import results, table
 from tuna_exp.comparison.report import write_report
 from tuna_exp.comparison.results import Comparison, MethodResult, Tokens
+from tuna_exp.comparison.tracking import ALL_SCORES
 from tuna_exp.comparison.wording import percent
 from tuna_exp.dashboard.online import parsed
 from tuna_exp.errors import UserError, in_short
@@ -45,7 +47,8 @@ _SETTINGS_SHOWN = 2
 class Logged:
     """One method's run: its settings by dotted name, its figures, and all of its answers.
 
-    `answers` is None where the table holds but a part of them: `rows` of `items`.
+    `answers` is None where the tables hold but a part of them: `rows` of `items`. `with_texts` are
+    the items whose texts are there; of others the id stands for the instruction.
     """
 
     id: str
@@ -56,6 +59,7 @@ class Logged:
     config: Mapping[str, Any]
     answers: Sequence[Prediction] | None
     rows: int
+    with_texts: frozenset[str] = frozenset()
 
     @property
     def items(self) -> int:
@@ -81,7 +85,8 @@ def compare_project(project: str, baseline: str | None = None, out: Path | None 
     console.print(table.render(comparison))
     if out is not None:
         table.write(comparison, out)
-        write_report(comparison, out / "report.html", {"wandb": {"project": project}})
+        shown = frozenset.intersection(*(one.with_texts for one in found))
+        write_report(comparison, out / "report.html", {"wandb": {"project": project}}, shown)
         console.print(f"Report with plots: {out / 'report.html'}", soft_wrap=True)
 
 
@@ -201,8 +206,10 @@ def _logged(run: "wandb.apis.public.Run") -> Logged | None:
     config, summary = dict(run.config), dict(run.summary)
     if run.state != "finished" or "method" not in config or "score" not in summary:
         return None
-    rows, answers = _answers(run, summary)
-    whole = answers if answers is not None and len(answers) == summary.get("items") else None
+    texts = {row["id"]: row for row in _rows(run, summary, ANSWERS) if "id" in row}
+    # A project that was logged before there was a table of scores has the texts alone.
+    rows = _rows(run, summary, ALL_SCORES) or list(texts.values())
+    answers = _answers(rows, texts) if len(rows) == summary.get("items") else None
     return Logged(
         id=str(run.id),
         method=str(config["method"]),
@@ -210,36 +217,46 @@ def _logged(run: "wandb.apis.public.Run") -> Logged | None:
         settings=dict(_flat({key: config[key] for key in (*FLAT, "cfg") if key in config})),
         summary=summary,
         config=config,
-        answers=whole,
-        rows=rows,
+        answers=answers,
+        rows=len(rows),
+        with_texts=frozenset(texts),
     )
 
 
-def _answers(
-    run: "wandb.apis.public.Run", summary: Mapping[str, Any]
-) -> tuple[int, list[Prediction] | None]:
-    """Return how many rows the table of answers has, and them; None where it cannot be read."""
-    get = getattr(summary.get(ANSWERS), "get", None)  # the client has a mapping of its own
+def _rows(
+    run: "wandb.apis.public.Run", summary: Mapping[str, Any], name: str
+) -> list[dict[str, Any]]:
+    """Return the rows of a table that a run has logged; none where it is not there."""
+    get = getattr(summary.get(name), "get", None)  # the client has a mapping of its own
     path = get("path") if get else None
     if not path:
-        return 0, None
+        return []
     with tempfile.TemporaryDirectory() as folder:
         run.file(path).download(root=folder, replace=True)
         read = json.loads((Path(folder) / path).read_text(encoding="utf-8"))
-    rows = [dict(zip(read["columns"], row, strict=True)) for row in read["data"]]
+    return [dict(zip(read["columns"], row, strict=True)) for row in read["data"]]
+
+
+def _answers(
+    rows: Sequence[Mapping[str, Any]], texts: Mapping[str, Mapping[str, Any]]
+) -> list[Prediction] | None:
+    """Return answers by their scores, with texts where they are known; None for other tables."""
     try:
-        return len(rows), [_prediction(row) for row in rows]
+        return [_prediction(row, texts.get(row["id"], {})) for row in rows]
     except (KeyError, ValidationError):
-        return len(rows), None
+        return None
 
 
-def _prediction(row: Mapping[str, Any]) -> Prediction:
+def _prediction(row: Mapping[str, Any], texts: Mapping[str, Any]) -> Prediction:
     asked = Instruction(
-        id=row["id"], instruction=row["instruction"], kind=row["kind"], split=row["split"]
+        id=row["id"],
+        instruction=texts.get("instruction") or row["id"],
+        kind=row["kind"],
+        split=row["split"],
     )
     return Prediction(
         instruction=asked,
-        text=row["response"],
+        text=texts.get("response", ""),
         tokens=row["tokens"],
         passed=row["passed"],
         score=row["score"],
@@ -279,9 +296,10 @@ def _span(figures: Mapping[str, Any], name: str) -> str:
 def _untested(part: Sequence[Logged]) -> str:
     named = [f"{one.method} seed {one.seed}: {one.rows} of {one.items}" for one in part]
     shown = "; ".join(named[:4]) + (f"; and {len(named) - 4} more" if len(named) > 4 else "")
+    most = max(one.items for one in part)
     return (
         f"Nothing is pooled or tested: W&B holds a part of the answers ({shown}). So it cannot be "
         "said whether methods differ over seeds, nor between runs that stood in different "
         "comparisons; each interval above is of one run, over its items alone. Cure: runs=FOLDER, "
-        "the folders of the same runs; or log whole tables, logger.wandb.rows=100000."
+        f"the folders of the same runs; or log all scores, logger.wandb.score_rows={most}."
     )

@@ -8,7 +8,7 @@ Left out: every response (they are in the predictions' files); a drawn sample sh
 import json
 import platform
 import random
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
@@ -42,20 +42,28 @@ class Sample:
     answers: tuple[tuple[str, Prediction], ...]
 
 
-def write_report(comparison: Comparison, path: Path, settings: Mapping[str, object]) -> Path:
+def write_report(
+    comparison: Comparison,
+    path: Path,
+    settings: Mapping[str, object],
+    shown: Collection[str] | None = None,
+) -> Path:
     """Write the page to `path` and return it.
 
-    `settings` may be nested and is shown as it stands: the caller leaves secrets out of it.
+    `settings` may be nested and is shown as it stands: the caller leaves secrets out of it. `shown`
+    are the ids of the items whose texts are known, None for all.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(_page(comparison, settings), encoding="utf-8")
+    path.write_text(_page(comparison, settings, shown), encoding="utf-8")
     return path
 
 
-def samples(comparison: Comparison, number: int = _SAMPLES) -> list[Sample]:
+def samples(
+    comparison: Comparison, number: int = _SAMPLES, shown: Collection[str] | None = None
+) -> list[Sample]:
     """Draw instructions at random, half of them among those on which the methods disagree."""
     draw = random.Random(comparison.bootstrap.seed)
-    found = _side_by_side(comparison)
+    found = _side_by_side(comparison, shown)
     split = [s for s in found if len({prediction.passed for _, prediction in s.answers}) > 1]
     chosen = draw.sample(split, min(len(split), number // 2))
     rest = [sample for sample in found if sample not in chosen]
@@ -87,7 +95,9 @@ def environment(package: str | None = None) -> Environment:
     )
 
 
-def _page(comparison: Comparison, settings: Mapping[str, object]) -> str:
+def _page(
+    comparison: Comparison, settings: Mapping[str, object], shown: Collection[str] | None
+) -> str:
     charts = [*plots.charts(comparison), *pareto_charts(comparison)]
     curves = training_curves(comparison)
     trust = trust_charts(comparison)
@@ -106,7 +116,7 @@ def _page(comparison: Comparison, settings: Mapping[str, object]) -> str:
             trust_tables=[rows for rows in tables if rows],
             specs=script_json([chart.spec for chart in [*charts, *curves, *trust]]),
             bundle=bundle(),
-            samples=samples(comparison),
+            samples=samples(comparison, shown=shown),
             settings=list(_flat(settings)),
             versions=versions(),
             shorten=_shorten,
@@ -135,11 +145,13 @@ def _flat(settings: Mapping[str, object], prefix: str = "") -> Iterator[tuple[st
             yield f"{prefix}{name}", value
 
 
-def _side_by_side(comparison: Comparison) -> list[Sample]:
+def _side_by_side(comparison: Comparison, shown: Collection[str] | None) -> list[Sample]:
     answers: dict[str, list[tuple[str, Prediction]]] = {}
     for method in comparison.methods:
         for prediction in method.predictions:
-            answers.setdefault(prediction.instruction.id, []).append((method.method, prediction))
+            if shown is None or prediction.instruction.id in shown:
+                own = answers.setdefault(prediction.instruction.id, [])
+                own.append((method.method, prediction))
     instructions = [group[0][1].instruction for _, group in sorted(answers.items())]
     return [Sample(i.kind, i.text, tuple(answers[i.id])) for i in instructions]
 

@@ -19,9 +19,10 @@ from tuna_exp.comparison.table import agreement_rows, flat, trust_rows
 from tuna_exp.tracking.client import Client, not_fatal
 from tuna_exp.tracking.described import short_digest
 from tuna_exp.tracking.lineage import Node
-from tuna_exp.tracking.tables import answers_table, side_by_side
+from tuna_exp.tracking.tables import answers_table, scores_table, side_by_side
 
 RANKINGS = "rankings"
+ALL_SCORES = "all_scores"
 _TEXT = ("split", "method")
 _NOT_IN_IDS = re.compile(r"[^\w-]+")
 
@@ -79,18 +80,19 @@ def summary(comparison: Comparison, method: str) -> dict[str, object]:
 def _log_method(
     comparison: Comparison, method: MethodResult, client: Client, shown: Shown
 ) -> str | None:
-    name, rows = method.method, client.tracking.rows
+    name, tracking = method.method, client.tracking
     node = _node(name, "evaluate", shown)
     about = {"method": name, "baseline": comparison.baseline, "seed": _seed(method)}
     with client.running(node, {**about, **_settings(comparison)}) as run:
         if run is None:
             return None
         with not_fatal(node.run):
-            run.log({"predictions": answers_table(method.predictions, rows)})
+            run.log({"predictions": answers_table(method.predictions, tracking.rows)})
+            run.log({ALL_SCORES: scores_table(method.predictions, tracking.score_rows)})
             if name != comparison.baseline:
                 base = comparison.result_of(comparison.baseline)
                 old, new = (base.method, base.predictions), (name, method.predictions)
-                run.log({"side_by_side": side_by_side(old, new, rows)})
+                run.log({"side_by_side": side_by_side(old, new, tracking.rows)})
             if comparison.benchmarks:
                 run.log({"figures": _figures(comparison, name)})
             run.summary.update(summary(comparison, name))

@@ -5,6 +5,7 @@ its job's. A trial that was running when its search was killed is launched again
 Left out: several commands that search in one folder at a time.
 """
 
+import importlib
 import inspect
 import itertools
 import logging
@@ -43,6 +44,17 @@ PRUNERS = {
     "threshold": "ThresholdPruner",
 }
 _ONE_GOAL = ("cmaes",)
+# What Optuna imports only when it first draws, which is after the first jobs.
+_IMPORTED = {"cmaes": "cmaes", "gp": "torch"}
+# How many trials are drawn at random before anything is learnt from them.
+_AT_RANDOM = {
+    "tpe": "n_startup_trials",
+    "gp": "n_startup_trials",
+    "cmaes": "n_startup_trials",
+    "nsgaii": "population_size",
+    "nsgaiii": "population_size",
+}
+_GENERATIONS, _POPULATION = 4, (4, 50)  # wanted; and the smallest and largest population for it
 _SPACE = "space"
 _log = logging.getLogger(__name__)
 # Launches jobs with these overrides, numbered from the second argument on.
@@ -187,6 +199,7 @@ def made(key: str, name: str, settings: Mapping[str, Any]) -> Any:
     kind = getattr(module, names[name])
     known = [one for one in inspect.signature(kind).parameters if one != "seed"]
     try:
+        importlib.import_module(_IMPORTED.get(name, "optuna"))
         return kind(**settings)
     except ImportError as error:
         reason = in_short(error, 200)
@@ -200,6 +213,28 @@ def made(key: str, name: str, settings: Mapping[str, Any]) -> Any:
             f"its arguments are {', '.join(known) or 'none'}. Cure: "
             f"hydra.sweeper.{key}_settings={{}}."
         ) from error
+
+
+def _of_one_sequence(seed: int, told: int) -> dict[str, Any]:
+    """Return what has a quasi-random search go on in its sequence, which the seed decides.
+
+    What the first trial draws, before there is a sequence, is drawn anew each time.
+    """
+    import optuna
+
+    first = optuna.samplers.RandomSampler(seed=seed + told)
+    return {"seed": seed, "independent_sampler": first, "warn_independent_sampling": False}
+
+
+def _default(sampler: str, key: str) -> Any:
+    """Return what Optuna takes for an argument of a sampler; None where ours is taken."""
+    import optuna
+
+    if key == "population_size":
+        return None
+    kind = getattr(optuna.samplers, SAMPLERS[sampler])
+    found = inspect.signature(kind).parameters.get(key)
+    return found and found.default
 
 
 def quiet() -> None:
@@ -226,6 +261,7 @@ class Search:
         self.settings, self.goals, self.space, self.folder = settings, goals, space, folder
         self.queue = listed(space) if self._sampler_name == "grid" else {}
         quiet()
+        self._check_sampler()
         self._sampler(0)  # in a trial: a wrong setting is refused before anything is written
         self.pruner = made("pruner", settings.pruner, settings.pruner_settings)
 
@@ -261,10 +297,44 @@ class Search:
 
     def _sampler(self, told: int) -> Any:
         """Make the sampler; one that goes on does not draw again what the first one drew."""
-        own: dict[str, Any] = {"seed": self.settings.seed + told}
-        if self._sampler_name == "tpe" and self.settings.n_jobs > 1:
+        settings, name = self.settings, self._sampler_name
+        own: dict[str, Any] = {"seed": settings.seed + told}
+        if name == "tpe" and settings.n_jobs > 1:
             own["constant_liar"] = True  # trials at the same time are kept apart
-        return made("sampler", self._sampler_name, own | dict(self.settings.sampler_settings))
+        if _AT_RANDOM.get(name) == "population_size":
+            least, most = _POPULATION
+            own["population_size"] = min(max(settings.n_trials // _GENERATIONS, least), most)
+        if name == "cmaes":
+            own["warn_independent_sampling"] = False  # told once, and not with every trial
+        if name == "qmc":
+            own |= _of_one_sequence(settings.seed, told)
+        return made("sampler", name, own | dict(settings.sampler_settings))
+
+    def _check_sampler(self) -> None:
+        """Say where a sampler would draw at random; raise ConfigError where it would do no more."""
+        name, total = self._sampler_name, self.settings.n_trials
+        choices = [k for k, one in self.space.dimensions.items() if isinstance(one, Choice)]
+        if name == "cmaes" and len(choices) == len(self.space.dimensions):
+            raise ConfigError(
+                "hydra.sweeper.sampler=cmaes searches numbers, and all that varies are choices "
+                f"({', '.join(choices)}). Cure: hydra.sweeper.sampler=tpe, or KEY=interval(LOW,"
+                "HIGH)."
+            )
+        if name == "cmaes" and choices:
+            _log.warning(
+                "hydra.sweeper.sampler=cmaes searches numbers; drawn at random: %s. "
+                "hydra.sweeper.sampler=tpe learns from those as well.",
+                ", ".join(choices),
+            )
+        key = _AT_RANDOM.get(name, "")
+        first = self.settings.sampler_settings.get(key, _default(name, key)) if key else None
+        if isinstance(first, int) and first >= total > 1:
+            _log.warning(
+                "hydra.sweeper.sampler=%s draws its first %d trials at random, and hydra.sweeper."
+                "n_trials=%d: nothing is learnt from them. Cure: hydra.sweeper.sampler_settings="
+                "{%s: %d}, or more trials.",
+                name, first, total, key, max(total // _GENERATIONS, 2),
+            )  # fmt: skip
 
     def _opened(self) -> None:
         """Make the study or find it again."""

@@ -16,7 +16,8 @@ class Tracking:
     """How runs are told to W&B.
 
     `log_artifacts`: metadata logs each artifact's manifest, files all of its files too. `axis` is
-    what curves are drawn over; the other one is logged as well. `rows` are those of a table.
+    what curves are drawn over; the other one is logged as well. `rows` are those of a table with
+    texts, `score_rows` those of a method's table of scores, which is there to be read back.
     `patience_seconds` is how long a server may take before its runs are kept offline.
     """
 
@@ -28,6 +29,7 @@ class Tracking:
     log_artifacts: LogArtifacts = "metadata"
     axis: Axis = "examples"
     rows: int = 200
+    score_rows: int = 20_000
     patience_seconds: float = 30.0
 
     @property

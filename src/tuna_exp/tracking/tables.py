@@ -1,4 +1,8 @@
-"""Tables in W&B: ranked samples, and two models' answers side by side."""
+"""Tables in W&B: ranked samples, two models' answers side by side, and every answer's score.
+
+Texts are most of a table's bytes, and the client sends each table twice, as a file of the run and
+as an artifact. So the tables with texts are short, and the one that is read back has none.
+"""
 
 from collections.abc import Iterable, Sequence
 from itertools import islice
@@ -12,6 +16,7 @@ if TYPE_CHECKING:
 
 LONGEST_TEXT = 4000
 RANKED = ("id", "kind", "instruction", "rank", "score", "likelihood", "response")
+SCORES = ("id", "kind", "split", "tokens", "passed", "score")
 ANSWERS = ("id", "kind", "split", "instruction", "response", "tokens", "passed", "score")
 
 
@@ -62,6 +67,20 @@ def answers_table(predictions: Sequence[Prediction], rows: int) -> "wandb.Table"
         for p in predictions[:rows]
     ]
     return wandb.Table(columns=[*ANSWERS], data=data)
+
+
+def scores_table(predictions: Sequence[Prediction], rows: int) -> "wandb.Table":
+    """Return what a comparison counts of a model's first answers: all but the texts."""
+    import wandb
+
+    # The client cuts a run's file of a table there, without a word.
+    wandb.Table.MAX_ROWS = max(wandb.Table.MAX_ROWS, rows)
+    wandb.Table.MAX_ARTIFACT_ROWS = max(wandb.Table.MAX_ARTIFACT_ROWS, rows)
+    data = [
+        [p.instruction.id, p.instruction.kind, p.instruction.split, p.tokens, p.passed, p.score]
+        for p in predictions[:rows]
+    ]
+    return wandb.Table(columns=[*SCORES], data=data)
 
 
 def side_by_side(
