@@ -50,6 +50,7 @@ SIZES = {
         "dataset.count=64",
         "objective.sft.epochs=2",
         "objective.tuna_p.epochs=2",
+        "objective.tuna_c.epochs=4",
         "objective.checkpoint_steps=4",
         "+callbacks.faults={_target_: experiments.sweep_bench.faults.Faults, at: 10}",
     ],
@@ -139,7 +140,9 @@ def counted(found: Sequence[Outcome], sweep: Path) -> dict[str, Any]:
         "killed": " ".join(KILLED),
         "killed_at_step": _step(sweep / KILLED_AT),
         "goes_on_at_step": _step(sweep / GOES_ON_AT),
-        "resumed": int(killed.state in ("finished", "already done")),
+        "resumed": int(
+            killed.state in ("finished", "already done") and (sweep / GOES_ON_AT).exists()
+        ),
         "reported": len(failed),
         "line": failed[0].line.replace(str(sweep.parents[1]), "FOLDER") if failed else "",
     }
@@ -165,7 +168,9 @@ def told(found: dict[str, Any]) -> str:
         "killed at step, went on at step": (
             f"{found['killed_at_step']}, {found['goes_on_at_step']}"
         ),
-        "the same line again": f"{found['again_seconds']} s, {found['built_again']} stages built",
+        "the same line again, the failing job too": (
+            f"{found['again_seconds']} s, {found['built_again']} stages built"
+        ),
         "load before": f"{found['load_before']}",
         "settings": ", ".join(f"`{one}`" for one in found["settings"]),
     }

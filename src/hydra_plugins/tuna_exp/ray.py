@@ -14,7 +14,7 @@ from hydra.plugins.launcher import Launcher
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, open_dict
 
-from tuna_exp.executors.ray import QUIET
+from tuna_exp.executors.ray import connect
 from tuna_exp.sweeps.plugins import require
 
 
@@ -40,12 +40,14 @@ class RayLauncher(Launcher):
     def launch(
         self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int
     ) -> Sequence[JobReturn]:
-        """Run a batch of jobs; raises Ray's error of the first whose process died."""
+        """Run a batch of jobs; raises Ray's error of the first whose process died.
+
+        Raises UserError where Ray does not start, or answer.
+        """
         import ray
 
         setup_globals()
-        if not ray.is_initialized():
-            ray.init(address=self.address, **{**QUIET, **self.further})
+        connect("hydra.launcher.address", self.address, **self.further)
         # Not repeated by Ray: a job whose process died is launched again by whoever called.
         do = ray.remote(run_one).options(max_retries=0, **self.resources)
         state = Singleton.get_state()

@@ -18,7 +18,7 @@ from tuna_exp.errors import ConfigError, UserError, in_short
 from tuna_exp.executors.base import B, R, S, Session
 
 # What Ray is told where we start it or connect to it.
-QUIET = {"log_to_driver": False, "include_dashboard": False, "logging_level": "error"}
+_QUIET = {"log_to_driver": False, "include_dashboard": False, "logging_level": "error"}
 # Batches given out per worker: one that it is at and one that is there when it has ended that.
 _AHEAD = 2
 # Results per worker that may wait for an earlier one.
@@ -58,7 +58,8 @@ class RayExecutor:
         """
         self.check()
         ray = _ray()
-        self._connect(ray)
+        # Without an address Ray would also take one that a variable of the environment names.
+        connect("executor.address", self.address or "local")
         workers = _workers(self)
         try:
             yield _Pool(workers, [ray.put(make)])
@@ -79,19 +80,6 @@ class RayExecutor:
         }
         actor = ray.remote(Worker).options(**options)
         return [actor.remote(self.cpus_per_worker) for _ in range(self.workers)]
-
-    def _connect(self, ray: Any) -> None:
-        if ray.is_initialized():
-            return
-        # Without an address Ray would also take one that a variable of the environment names.
-        try:
-            ray.init(address=self.address or "local", **QUIET)
-        except (ConnectionError, ValueError, RuntimeError) as error:
-            reason = in_short(error)
-            raise UserError(
-                f"executor.address={self.address}: no Ray cluster answers there ({reason}). Cure: "
-                "`ray start --head` on its first machine, or executor.address=null for one here."
-            ) from error
 
     def _room(self, ray: Any) -> None:
         """Raise UserError where not all workers fit: the others would be waited for, for ever."""
@@ -175,6 +163,30 @@ class _Pool(Session[S], Generic[S]):
                 yield result
         while waiting:
             yield _got(ray, waiting.popleft())
+
+
+def connect(key: str, address: str, **settings: Any) -> None:
+    """Start Ray on this machine (`address` is local) or connect to a cluster, unless that is done.
+
+    `key` is the setting that holds the address, `settings` are further arguments of `ray.init`.
+    Raises UserError where nothing starts, or answers.
+    """
+    ray = _ray()
+    if ray.is_initialized():
+        return
+    try:
+        ray.init(address=address, **{**_QUIET, **settings})
+    except Exception as error:  # of many kinds, a bare one where a node is slow to start
+        reason = in_short(error)
+        if address == "local":
+            raise UserError(
+                f"{key}={address}: Ray does not start here ({reason}). Cure: the same command "
+                "again when the machine has less to do, or without Ray."
+            ) from error
+        raise UserError(
+            f"{key}={address}: no Ray cluster answers there ({reason}). Cure: `ray start --head` "
+            f"on its first machine, or {key}=local for one here."
+        ) from error
 
 
 def _got(ray: Any, reference: Any) -> Any:
