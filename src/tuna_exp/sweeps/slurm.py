@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Mapping
+from typing import Any
 
 GONE = "no longer known to SLURM"
 # What a job stays in, and what may be followed by its being put back into the queue.
@@ -26,7 +27,9 @@ def ask_the_queue() -> None:
     """Let submitit wait for SLURM's jobs by the queue."""
     from submitit.slurm.slurm import SlurmJob
 
-    SlurmJob.watcher = QueueWatcher()
+    # Any: it answers what is asked of submitit's own class, and is none of it.
+    watcher: Any = QueueWatcher()
+    SlurmJob.watcher = watcher
 
 
 def in_queue() -> Mapping[str, str] | None:
