@@ -311,8 +311,15 @@ COMMANDS = {
                 "wandb-sweep 'objective.tuna_c.learning_rate=tag(log,interval(1e-6,1e-4))'",
                 "searched by W&B's bayes",
             ),
+            (
+                "wandb-sweep -m seed=0,1,2 --watch min:tuna_c/ranking_loss --min-iter 4",
+                "bad runs end early",
+            ),
         ),
         composes=True,
-        flags=("-m", "--method", "--name", "--run-cap", "--out", "--config-dir"),
+        flags=(
+            "-m", "--method", "--name", "--run-cap", "--out", "--watch", "--min-iter", "--max-iter",
+            "--s", "--eta", "--config-dir",
+        ),
     ),
 }  # fmt: skip

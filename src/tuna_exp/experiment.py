@@ -327,6 +327,7 @@ def build_training(config: DictConfig, name: str, team: "Team | None" = None) ->
     from tuna_exp.stages.callbacks import FinishTrackers, RefuseDiverged
     from tuna_exp.stages.tokenise import Reading
     from tuna_exp.stages.train import Training
+    from tuna_exp.sweeps.agents_curve import curve_for_agent
     from tuna_exp.sweeps.pruning import callbacks_here
 
     objective, own = config.objective, config.objective[name]
@@ -339,6 +340,7 @@ def build_training(config: DictConfig, name: str, team: "Team | None" = None) ->
         callbacks=[
             *make(config.callbacks).values(),
             *callbacks_here(name),
+            *curve_for_agent(name),
             RefuseDiverged(),
             FinishTrackers(),
         ],

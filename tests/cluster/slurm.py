@@ -40,18 +40,10 @@ SelectTypeParameters=CR_Core
 JobAcctGatherType=jobacct_gather/none
 AccountingStorageType=accounting_storage/none
 JobRequeue=1
+MinJobAge=10
 KillWait=5
 NodeName={host} NodeAddr=127.0.0.1 CPUs={cores} RealMemory=2000 State=UNKNOWN
 PartitionName=debug Nodes=ALL Default=YES MaxTime=INFINITE State=UP OverSubscribe=NO
-"""
-# submitit asks sacct what became of a job, and waits for ever where nothing answers. Accounts need
-# a database, so what the controller still remembers stands for them.
-_SACCT = """#!/bin/sh
-echo 'JobID|State|NodeList'
-while [ $# -gt 0 ]; do
-  if [ "$1" = -j ]; then squeue -h -r -t all -o '%i|%T|%N' -j "$2"; shift; fi
-  shift
-done
 """
 
 
@@ -75,12 +67,7 @@ def running(folder: Path) -> Iterator[Mapping[str, str]]:
     conf.write_text(
         _CONF.format(host=host, port=port, node_port=node_port, folder=folder, cores=os.cpu_count())
     )
-    sacct = folder / "bin" / "sacct"
-    sacct.parent.mkdir()
-    sacct.write_text(_SACCT)
-    sacct.chmod(0o755)
-    path = os.pathsep.join((str(sacct.parent), _path()))
-    environment = os.environ | {"SLURM_CONF": str(conf), "PATH": path}
+    environment = os.environ | {"SLURM_CONF": str(conf), "PATH": _path()}
     # -D: in the foreground, as processes of ours, which are ended by their handles.
     programs = [["slurmctld", "-D", "-c", "-i"], ["slurmd", "-D"]]
     with (folder / "daemons.log").open("wb") as log:

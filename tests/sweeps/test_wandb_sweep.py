@@ -14,6 +14,8 @@ from tuna_exp.errors import ConfigError
 from tuna_exp.sweeps import wandb_agent
 from tuna_exp.sweeps.wandb_sweep import main as wandb_sweep
 
+LOSS, STEPS = "min:tuna_c/ranking_loss", ("--min-iter", "4")
+
 
 def made(capsys: pytest.CaptureFixture[str], *typed: str) -> Any:
     assert wandb_sweep(["-m", *typed], SETTINGS) == 0
@@ -72,6 +74,16 @@ def test_intervals_are_distributions(capsys: pytest.CaptureFixture[str]) -> None
         (["max_refused=interval(0,1)", "--method", "grid"], "a grid tries them all"),
         (["seed=0,-1"], "seed=-1"),
         (["seed=0,1", "--run-cap", "0"], "--run-cap 0"),
+        (["seed=0,1", "--watch", "min:score", *STEPS], "--watch min:score: allowed are min:TRAIN"),
+        (["seed=0,1", "--watch", "min:tuna/loss", *STEPS], "a training of sft, tuna_p, tuna_c"),
+        (["seed=0,1", "--watch", LOSS], "--min-iter N, N.ETA"),
+        (["seed=0,1", "--watch", LOSS, "--max-iter", "9"], "--s S of --max-iter"),
+        (["seed=0,1", "--watch", LOSS, *STEPS, "--eta", "1"], "ETA above"),
+        (["seed=0,1", *STEPS], "--min-iter says when --watch compares"),
+        (
+            ["seed=0,1", "--watch", LOSS, *STEPS, "--method", "bayes"],
+            "not for max:score. Cure: --m",
+        ),
     ],
 )
 def test_what_cannot_be_swept_is_refused(typed: list[str], told: str) -> None:
@@ -88,6 +100,18 @@ def test_the_file_is_written_and_the_next_step_told(
         main()
     assert yaml.safe_load(out.read_text())["parameters"] == {"seed": {"values": [0, 1]}}
     assert f"wandb sweep {out}" in capsys.readouterr().out
+
+
+def test_runs_that_go_worse_are_ended_by_a_metric_of_training(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    rate = "objective.tuna_c.learning_rate=tag(log,interval(1e-6,1e-4))"
+    sweep = made(capsys, rate, "--watch", LOSS, *STEPS, "--eta", "2")
+    assert sweep["method"] == "random"  # bayes would search by the loss
+    assert sweep["metric"] == {"name": "tuna_c/ranking_loss", "goal": "minimize"}
+    assert sweep["early_terminate"] == {"type": "hyperband", "min_iter": 4, "eta": 2}
+    sweep = made(capsys, "seed=0,1", "--watch", LOSS, "--max-iter", "27", "--s", "2")
+    assert sweep["early_terminate"] == {"type": "hyperband", "max_iter": 27, "s": 2}
 
 
 @pytest.mark.parametrize("fails", [False, True])

@@ -185,9 +185,24 @@ class Writing:
     def agentHeartbeat(self, input: Json) -> Json:  # noqa: N802
         agent = self.records.agents[input["id"]]
         sweep = self.records.sweeps[agent["sweep"]]
-        busy = any(json.loads(input.get("runState") or "{}").values())
-        commands = [] if busy else [self._next(sweep)]
+        state = json.loads(input.get("runState") or "{}")
+        on = [name for name, is_on in state.items() if is_on]
+        worse = [{"type": "stop", "run_id": name} for name in on if self._is_worse(sweep, name)]
+        commands = worse if on else [self._next(sweep)]
         return {"agent": {"id": agent["id"]}, "commands": json.dumps(commands)}
+
+    def _is_worse(self, sweep: Json, name: str) -> bool:
+        """W&B's hyperband at its first step: worse there than the best third of all runs."""
+        metric, early = sweep["told"]["metric"], sweep["told"].get("early_terminate")
+        if early is None:
+            return False
+        sign = -1 if metric["goal"] == "maximize" else 1
+        found = {}
+        for run in self.records.runs.values():
+            own = [row[metric["name"]] for row in run["history"] if metric["name"] in row]
+            if run["sweepName"] == sweep["name"] and len(own) > early["min_iter"]:
+                found[run["name"]] = sign * own[early["min_iter"]]
+        return name in found and found[name] > sorted(found.values())[len(found) // 3]
 
     def _next(self, sweep: Json) -> Json:
         if sweep["next"] >= len(sweep["queue"]) or sweep["state"] not in ("PENDING", "RUNNING"):

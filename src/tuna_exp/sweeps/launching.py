@@ -17,11 +17,14 @@ from hydra.plugins.launcher import Launcher
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig
 
+from tuna_exp.errors import UserError, in_short
 from tuna_exp.sweeps.outcomes import SWEEP_FILE, Outcome, Sweep, keep, outcomes, read, varying
-from tuna_exp.sweeps.ranks import launcher_for, most_processes, refuse_sweep_of_ranks
+from tuna_exp.sweeps.ranks import SLURM, launcher_for, most_processes, refuse_sweep_of_ranks
+from tuna_exp.sweeps.slurm import ask_the_queue
 from tuna_exp.sweeps.watching import Watch
 
 RELAUNCHES = 2
+_ENDED_UNSTARTED = "UncompletedJobError"  # submitit's, of a job that left no result
 
 
 class SurvivingLauncher(Launcher):
@@ -74,6 +77,12 @@ class SurvivingLauncher(Launcher):
         """Return the jobs that have no result after an error, having said so."""
         left = self._unfinished()
         if len(left) == len(self._jobs) and all(o.state == "not started" for o in left):
+            if type(error).__name__ == _ENDED_UNSTARTED:
+                raise UserError(
+                    "the jobs of the sweep were ended before one of them began: "
+                    f"{in_short(error, 200)}. Cure: the same line again, when the cluster takes "
+                    "them."
+                ) from error
             raise error
         if left:
             reason = " ".join(f"{type(error).__name__}: {error}".split())[:200]
@@ -102,6 +111,8 @@ def surviving(
     refuse_sweep_of_ranks()
     given: Any = {"hydra_context": context, "task_function": task, "config": config}
     inner = Plugins.instance().instantiate_launcher(**given)
+    if type(inner).__name__ == SLURM:
+        ask_the_queue()
     made = SurvivingLauncher(inner, Path(str(config.hydra.sweep.dir)), count)
     made.setup(**given)
     return made

@@ -20,7 +20,7 @@ from tuna_exp.errors import ConfigError
 from tuna_exp.parallel.launched import device_count
 
 _RANKS = ("RANK", "LOCAL_RANK", "NODE_RANK")
-_PROCESS, _BASIC, _SLURM = "process", "BasicLauncher", "SlurmLauncher"
+_PROCESS, _BASIC, SLURM = "process", "BasicLauncher", "SlurmLauncher"
 # Overrides that may say how many processes a job has.
 _SAYING = ("trainer", "strategy", "experiment", "+experiment")
 
@@ -110,11 +110,11 @@ def launcher_for(
         )
         return made
     tasks = int(own.get("tasks_per_node") or 1) * int(own.get("nodes") or 1)
-    if kind == _SLURM and tasks == processes:
+    if kind == SLURM and tasks == processes:
         return launcher  # type: ignore[no-any-return]
     chosen = config.hydra.runtime.choices.get("hydra/launcher")
     cure = f"hydra/launcher={_PROCESS}"
-    if kind == _SLURM:
+    if kind == SLURM:
         cure = f"hydra.launcher.tasks_per_node={processes}, or {cure}"
     raise ConfigError(
         f"hydra/launcher={chosen}: a job trains in {processes} processes, and each would start the "
