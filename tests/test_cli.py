@@ -281,3 +281,11 @@ def test_ctrl_c_is_told_in_words(tmp_path: Path) -> None:
     out, err = child.communicate(timeout=60)
     assert (child.returncode, out) == (130, "")
     assert_told(err, "tuna-exp: interrupted; the same command continues")
+
+
+def test_the_folder_stays_in_which_a_run_that_never_began_was_started(
+    tuna_exp: Command, tmp_path: Path
+) -> None:
+    status, _, err = tuna_exp("hydra.run.dir=run", "comparison.resamples=99")
+    assert status == 2 and "resamples" in err
+    assert tmp_path.exists() and list(tmp_path.iterdir()) == []

@@ -222,7 +222,8 @@ class Job:
         except Exception as error:
             with suppress(OSError):  # the folder of a run that never began, and that of its day
                 output.rmdir()
-                output.parent.rmdir()
+                if output.parent.resolve() != Path.cwd():
+                    output.parent.rmdir()
             with suppress(OSError):  # the disk itself may have failed
                 keep_failure(command, output, overrides, error)
             self.tell(error)

@@ -23,7 +23,7 @@ from tuna_exp.objectives.base import Schedule
 from tuna_exp.objectives.ranking import TunaPModule, Weights
 from tuna_exp.parallel.following import Beside
 from tuna_exp.parallel.local import Leader
-from tuna_exp.parallel.strategies import FSDP2
+from tuna_exp.parallel.strategies import FSDP2, DeepSpeed
 from tuna_exp.parallel.team import Team, join
 from tuna_exp.plan import Workspace
 from tuna_exp.progress import NoBar
@@ -39,6 +39,15 @@ STRATEGIES: dict[str, Callable[[], Any]] = {
     "ddp": DDPStrategy,
     "fsdp2": FSDP2,
     "tensor": partial(FSDP2, tensor_parallel_size=2),
+    "zero2": partial(DeepSpeed, stage=2, logging_batch_size_per_gpu=1),
+    "zero3": partial(DeepSpeed, stage=3, logging_batch_size_per_gpu=1),
+    "offload": partial(
+        DeepSpeed,
+        stage=3,
+        offload_optimizer=True,
+        offload_parameters=True,
+        logging_batch_size_per_gpu=1,
+    ),
 }
 
 

@@ -35,8 +35,8 @@ def check_strategy(config: DictConfig) -> None:
         )
     if strategy == "FSDP2":
         _check_fsdp2(config, count)
-    if strategy == "DeepSpeedStrategy":
-        _check_deepspeed()
+    if strategy == "DeepSpeed":
+        _check_deepspeed(config)
 
 
 def _check_fsdp2(config: DictConfig, count: int | None) -> None:
@@ -66,16 +66,14 @@ def _check_fsdp2(config: DictConfig, count: int | None) -> None:
         )
 
 
-def _check_deepspeed() -> None:
+def _check_deepspeed(config: DictConfig) -> None:
+    if config.trainer.get("gradient_clip_algorithm") == "value":
+        raise ConfigError(
+            "trainer.gradient_clip_algorithm=value with strategy=deepspeed_...: it clips by norm "
+            "alone. Cure: trainer.gradient_clip_algorithm=norm, or strategy=fsdp2."
+        )
     if find_spec("deepspeed") is None:
         raise ConfigError(
             "strategy=deepspeed_...: its package is not installed. Cure: pip install "
             "'tuna_exp[deepspeed]', or strategy=fsdp2."
-        )
-    import torch
-
-    if not torch.cuda.is_available():
-        raise ConfigError(
-            "strategy=deepspeed_... needs NVIDIA GPUs and there is none. Cure: strategy=fsdp2 or "
-            "strategy=ddp, which train on CPUs as well."
         )

@@ -3,6 +3,9 @@
 import os
 from typing import Any
 
+# What the leader tells the processes that it starts on its machine: the port at which it is met,
+# and its process.
+STORE, LEADER = "TUNA_EXP_STORE", "TUNA_EXP_LEADER"
 # The settings of a trainer that works alone, on one device.
 ALONE: dict[str, Any] = {"devices": 1, "num_nodes": 1, "strategy": "auto"}
 

@@ -8,7 +8,6 @@ ends.
 import os
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -20,13 +19,15 @@ from lightning.pytorch import Trainer
 from torch._C._distributed_c10d import TCPStore
 
 from tuna_exp.errors import UserError
+from tuna_exp.parallel.contact import LostError, in_contact
+from tuna_exp.parallel.launched import LEADER, STORE
 from tuna_exp.parallel.team import Call, Joined, Team, join
+from tuna_exp.parallel.watching import ended, reason, watched
 
 HOST = "127.0.0.1"
-STORE = "TUNA_EXP_STORE"  # the port at which the leader is met
 _JOINING = 600.0  # seconds for all to have started
 _ENDING = 20.0  # seconds that they get to end by themselves
-_TOLD = 5  # last lines of what a process wrote that are shown
+_BREAKING_OFF = 5.0  # the same, in the middle of a training that has failed
 _POLL = 0.1
 
 
@@ -50,7 +51,7 @@ class Local(Team):
         self.trainer = trainer
         self.output = output
         self._joined: Joined | None = None
-        self._others: list[subprocess.Popen[bytes]] = []
+        self._others: dict[int, subprocess.Popen[bytes]] = {}
 
     def plugins(self) -> list[Any]:
         """Return the environment in which this process is the first one."""
@@ -60,32 +61,46 @@ class Local(Team):
     def together(self, call: Call) -> Iterator[None]:
         """Start the others if they are not there, and train with them.
 
-        Raises UserError with the last words of one that failed.
+        Raises UserError with the last words of one that failed, RuntimeError with those of a fault
+        of ours, and Terminated where one was told to end.
         """
+        if ended(self._others):
+            self.dismiss()  # one was lost while nothing was trained: all are started anew
         try:
-            joined = self._joined = self._joined or self._gathered()
-            with joined.together(call):
+            self._joined = self._joined or self._gathered()
+            with watched(self._others, self._screen), self._joined.together(call):
                 yield
-        except Exception as error:
-            told = self._failure()
-            if told is None or isinstance(error, UserError):
-                raise
-            raise told from error
+        except LostError as error:
+            # In place of the broken connection, which is the user's to mend where a fault is not.
+            raise reason(self._others, self._screen) or error from None
 
     def _gathered(self) -> Joined:
         trainer = self.trainer(plugins=self.plugins())
         size = trainer.world_size
         store = TCPStore(HOST, 0, size, is_master=True, wait_for_workers=False)
-        self._others = [self._started(rank, size, store.port) for rank in range(1, size)]
+        self._others = {rank: self._started(rank, size, store.port) for rank in range(1, size)}
         until = time.monotonic() + _JOINING
-        while not store.check([here(rank) for rank in range(1, size)]):
-            if any(other.poll() is not None for other in self._others) or time.monotonic() > until:
-                raise UserError(f"the other processes of the training did not start: {self.output}")
+        while not store.check([here(rank) for rank in self._others]):
+            if ended(self._others):
+                raise LostError("a process of the training did not start")
+            if time.monotonic() > until:
+                raise UserError(
+                    f"the other processes of the training did not start within {_JOINING:.0f} s. "
+                    f"Cure: see {self._screen(1)}, or trainer.devices=1 strategy=single."
+                )
             time.sleep(_POLL)
-        return join(trainer, store)
+        with watched(self._others, self._screen), in_contact():
+            return join(trainer, store)
 
-    def _started(self, rank: int, size: int, port: int) -> subprocess.Popen[bytes]:
-        place = {"RANK": rank, "LOCAL_RANK": rank, "NODE_RANK": 0, "WORLD_SIZE": size, STORE: port}
+    def _started(self, rank: int, size: int, port: int) -> "subprocess.Popen[bytes]":
+        place = {
+            "RANK": rank,
+            "LOCAL_RANK": rank,
+            "NODE_RANK": 0,
+            "WORLD_SIZE": size,
+            STORE: port,
+            LEADER: os.getpid(),
+        }
         environment = os.environ | {name: str(value) for name, value in place.items()}
         environment["PYTHONPATH"] = os.pathsep.join(path for path in sys.path if path)
         with self._screen(rank).open("wb") as screen:
@@ -101,35 +116,28 @@ class Local(Team):
     def _screen(self, rank: int) -> Path:
         return self.output / f"process-{rank}.log"
 
-    def _failure(self) -> UserError | None:
-        """Return the last words of a process that failed, None where none did."""
-        until = time.monotonic() + 2.0  # its end may come after the broken connection
-        while time.monotonic() < until:
-            for rank, other in enumerate(self._others, 1):
-                if other.poll():
-                    lines = self._screen(rank).read_text(errors="replace").strip().splitlines()
-                    words = " ".join(lines[-_TOLD:]) or "without a word"
-                    return UserError(
-                        f"process {rank} of the training ended with status {other.returncode}: "
-                        f"{words} (all of it: {self._screen(rank)})"
-                    )
-            time.sleep(_POLL)
-        return None
-
     def dismiss(self) -> None:
-        """Let the others go, and see that they went."""
-        if self._joined and self._joined.training:
-            for other in self._others:
-                other.terminate()
-        if self._joined:
+        """Let the others go, and see that they went.
+
+        Those in the middle of a training wait for what will not come, and hear nothing: they are
+        ended before this process leaves, which would wait for them in turn.
+        """
+        orderly = self._joined is not None and not self._joined.training
+        if self._joined and orderly:
             self._joined.dismiss()
-        for other in self._others:
+        else:
+            for other in self._others.values():
+                other.terminate()
+        until = time.monotonic() + (_ENDING if orderly else _BREAKING_OFF)
+        for other in self._others.values():
             try:
-                other.wait(_ENDING)
+                other.wait(max(until - time.monotonic(), 0.0))
             except subprocess.TimeoutExpired:
                 other.kill()
                 other.wait()
-        self._joined, self._others = None, []
+        if self._joined and not orderly:
+            self._joined.dismiss()
+        self._joined, self._others = None, {}
 
 
 def here(rank: int) -> str:
@@ -138,15 +146,8 @@ def here(rank: int) -> str:
 
 
 def leaders_store() -> TCPStore:
-    """Return the place where the leader of this process is met, and end with the leader."""
-    threading.Thread(target=_end_with, args=(os.getppid(),), daemon=True).start()
+    """Return the place where the leader of this process is met."""
     rank, size = int(os.environ["RANK"]), int(os.environ["WORLD_SIZE"])
     store = TCPStore(HOST, int(os.environ[STORE]), size, is_master=False)
     store.set(here(rank), "")
     return store
-
-
-def _end_with(parent: int) -> None:
-    while os.getppid() == parent:
-        time.sleep(1.0)
-    os._exit(1)

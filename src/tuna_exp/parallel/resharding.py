@@ -6,22 +6,35 @@ reads.
 """
 
 from pathlib import Path
+from pickle import UnpicklingError
 from typing import Any
 
 import torch
 from lightning.fabric.utilities.load import _METADATA_FILENAME
 from lightning.pytorch.strategies import DeepSpeedStrategy, ModelParallelStrategy
 from torch.distributed.checkpoint.format_utils import dcp_to_torch_save
+from torch.serialization import get_unsafe_globals_in_checkpoint
 
-from tuna_exp.errors import UserError
+from tuna_exp.errors import UserError, in_short
 
 WHOLE = "whole.ckpt"
+# What DeepSpeed's checkpoints consist of besides what torch loads as weights only.
+_DEEPSPEEDS = frozenset(
+    {
+        "deepspeed.runtime.fp16.loss_scaler.DynamicLossScaler",
+        "deepspeed.runtime.fp16.loss_scaler.LossScaler",
+        "deepspeed.runtime.zero.config.ZeroStageEnum",
+        "deepspeed.utils.tensor_fragment.fragment_address",
+    }
+)
 
 
 def readable(folder: Path, strategy: object) -> Path:
     """Return what a strategy can read of a checkpoint folder. Raises UserError where it cannot."""
     by_fsdp2 = (folder / _METADATA_FILENAME).exists()
     if isinstance(strategy, ModelParallelStrategy) if by_fsdp2 else _is_deepspeed(strategy):
+        if not by_fsdp2:
+            _check_harmless(folder)
         return folder
     if not by_fsdp2 or _is_deepspeed(strategy):
         raise UserError(
@@ -32,6 +45,23 @@ def readable(folder: Path, strategy: object) -> Path:
     whole = folder.with_name(WHOLE)
     in_one_file(folder, whole)
     return whole
+
+
+def _check_harmless(folder: Path) -> None:
+    """Raise UserError where a checkpoint of DeepSpeed's names what it does not consist of.
+
+    DeepSpeed would run whatever it names. Here it is only looked through.
+    """
+    for file in sorted(folder.rglob("*.pt")):
+        try:
+            strange = set(get_unsafe_globals_in_checkpoint(file)) - _DEEPSPEEDS
+        except (ValueError, RuntimeError, EOFError, UnpicklingError) as error:
+            strange = {in_short(error, 80)}
+        if strange:
+            raise UserError(
+                f"{file} was not written by DeepSpeed, and could run code when it is loaded: "
+                f"{', '.join(sorted(strange))}. Cure: delete {folder}, to begin anew."
+            )
 
 
 def _is_deepspeed(strategy: object) -> bool:

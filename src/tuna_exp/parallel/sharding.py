@@ -127,19 +127,34 @@ def whole_weights(model: nn.Module, keep: bool) -> dict[str, Tensor]:
 
 
 def _pieces(model: nn.Module) -> Any:
-    """Yield names and weights; those shared out by DeepSpeed are whole while they are given."""
-    partitioned = [n for n, p in model.named_parameters() if hasattr(p, "ds_id")]
-    if not partitioned:
+    """Yield names and weights; DeepSpeed's are whole while they are given, and as it trains them.
+
+    Where a model computes in half precision those are others than the model's own: rounded.
+    """
+    if not any(map(_is_deepspeeds, model.parameters())):
         yield from model.state_dict().items()
         return
-    from deepspeed.zero import GatheredParameters
+    import deepspeed
+    from deepspeed.utils import safe_get_full_fp32_param
 
     for name, weight in model.named_parameters(remove_duplicate=False):
-        with GatheredParameters([weight]):
-            yield name, weight
-    yield from model.named_buffers()
+        with deepspeed.zero.GatheredParameters([weight], enabled=hasattr(weight, "ds_id")):
+            trained = safe_get_full_fp32_param(weight) if weight.requires_grad else None
+            yield name, weight if trained is None else trained
+    saved = model.state_dict().keys()  # not every buffer is
+    yield from ((name, buffer) for name, buffer in model.named_buffers() if name in saved)
+
+
+def _is_deepspeeds(weight: nn.Parameter) -> bool:
+    """Whether DeepSpeed has a weight shared out (stage 3), or keeps what it trains elsewhere."""
+    return hasattr(weight, "ds_id") or hasattr(weight, "_hp_mapping")
 
 
 def is_shared_out(model: nn.Module) -> bool:
-    """Whether no process has all of the weights."""
-    return any(isinstance(p, DTensor) or hasattr(p, "ds_id") for p in model.parameters())
+    """Whether no process has all of the weights that were trained."""
+    return any(isinstance(p, DTensor) or _is_deepspeeds(p) for p in model.parameters())
+
+
+def numbers(weight: nn.Parameter) -> int:
+    """Return how many numbers the whole of a weight has; of DeepSpeed's none may be here."""
+    return int(getattr(weight, "ds_numel", weight.numel()))

@@ -6,10 +6,12 @@ long it samples or ranks in between; they write nothing. Where a launcher has st
 machine when the first training is due (`local`).
 """
 
+import json
 import os
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -17,12 +19,16 @@ from typing import Any
 import torch
 import torch.distributed as dist
 from lightning.pytorch import Trainer
-from torch._C._distributed_c10d import Store
+from torch._C._distributed_c10d import PrefixStore, Store
+from torch.distributed.rendezvous import rendezvous
 
-# How long the others wait for the leader's next word: a recipe may sample for weeks.
-_PATIENCE = timedelta(days=365)
+from tuna_exp.parallel.contact import in_contact
+
 # Within a training: how long the others are waited for. Saving a large model takes minutes.
 _LONGEST_STEP = timedelta(hours=1)
+_LEAVING = 10.0  # seconds that the leader gives the others to hear its last word
+_POLL = 0.2
+_LEFT = "left"
 
 
 @dataclass(frozen=True)
@@ -33,6 +39,19 @@ class Call:
     start: Path
     folder: Path
     inputs: Mapping[str, Path]
+
+    def text(self) -> str:
+        """Return it as JSON."""
+        return json.dumps(asdict(self), default=str)
+
+    @classmethod
+    def of_text(cls, text: str | bytes) -> "Call | None":
+        """Read what `text` has written; None where nothing is trained any more."""
+        told = json.loads(text)
+        if told is None:
+            return None
+        inputs = {name: Path(folder) for name, folder in told["inputs"].items()}
+        return cls(told["name"], Path(told["start"]), Path(told["folder"]), inputs)
 
 
 class Team:
@@ -61,39 +80,56 @@ class Team:
 class Joined(Team):
     """Processes that are connected.
 
-    What they tell one another goes over the CPU, whatever they train on.
+    The leader leaves its words at a store, where the others look: one that waits within a library
+    for a word, as for a broadcast, would not hear that it is told to end.
     """
 
-    def __init__(self, rank: int, size: int) -> None:
+    def __init__(self, rank: int, size: int, store: Store) -> None:
         self.rank = rank
         self.size = size
         self.training = False
-        self._group = dist.new_group(backend="gloo", timeout=_PATIENCE)
+        self._store = PrefixStore("team", store)
+        self._words = 0  # said, or heard
 
     @contextmanager
     def together(self, call: Call) -> Iterator[None]:
-        """Tell the others what is trained now, and train it."""
-        self._say(call)
-        self.training = True  # until its end: nobody listens in the middle of one that failed
-        yield
-        self.training = False
+        """Tell the others what is trained now, and train it. Raises LostError where one is gone."""
+        with in_contact():
+            self._say(call)
+            self.training = True  # until its end: nobody listens in the middle of one that failed
+            yield
+            self.training = False
 
     def hear(self) -> Call | None:
-        """Wait for the leader's next word; None where nothing is trained any more."""
-        return self._say(None)
+        """Wait for the leader\x27s next word; None where nothing is trained any more."""
+        key = self._next()
+        while not self._store.check([key]):
+            time.sleep(_POLL)
+        return Call.of_text(self._store.get(key))
 
-    def _say(self, word: Call | None) -> Call | None:
-        words = [word]
-        dist.broadcast_object_list(words, src=0, group=self._group)
-        return words[0]
+    def _say(self, word: Call | None) -> None:
+        self._store.set(self._next(), word.text() if word else "null")
+
+    def _next(self) -> str:
+        self._words += 1
+        return f"word/{self._words}"
 
     def dismiss(self) -> None:
         """Let the others go, and leave."""
-        if self.rank == 0 and not self.training:
-            with suppress(RuntimeError):  # who is gone needs no word
+        with suppress(dist.DistError):  # who is gone needs no word
+            if self.rank:
+                self._store.add(_LEFT, 1)
+            elif not self.training:
                 self._say(None)
+                self._see_off()
         if dist.is_initialized():
             dist.destroy_process_group()
+
+    def _see_off(self) -> None:
+        """Wait until the others have heard the last word: the store may end with this process."""
+        until = time.monotonic() + _LEAVING
+        while self._store.add(_LEFT, 0) < self.size - 1 and time.monotonic() < until:
+            time.sleep(_POLL / 10)
 
 
 def join(trainer: Trainer, store: Store | None = None) -> Joined:
@@ -106,6 +142,8 @@ def join(trainer: Trainer, store: Store | None = None) -> Joined:
     if store is None:
         os.environ["MASTER_ADDR"] = strategy.cluster_environment.main_address
         os.environ["MASTER_PORT"] = str(strategy.cluster_environment.main_port)
+        place = (trainer.global_rank, trainer.world_size)
+        store, *_ = next(rendezvous("env://", *place, timeout=_LONGEST_STEP))
     on_gpu = strategy.root_device.type == "cuda"
     if on_gpu:
         torch.cuda.set_device(strategy.root_device)
@@ -116,7 +154,7 @@ def join(trainer: Trainer, store: Store | None = None) -> Joined:
         store=store,
         timeout=_LONGEST_STEP,
     )
-    return Joined(trainer.global_rank, trainer.world_size)
+    return Joined(trainer.global_rank, trainer.world_size, store)
 
 
 def everyone(own: Any) -> list[Any]:

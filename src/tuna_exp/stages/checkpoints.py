@@ -42,7 +42,16 @@ class Checkpoints(Callback):
         self.minutes = minutes
         self.steps = steps
         self.terminated = False
+        self.ending = False
         self._saved_at = 0.0
+
+    def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
+        """Keep Lightning from answering a SIGTERM that comes before the first step.
+
+        It would broadcast that from one process while the others do something else together.
+        """
+        connector: Any = trainer._signal_connector
+        connector._sigterm_notifier_fn = self._asked_to_end
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Begin to count time, and to listen."""
@@ -60,14 +69,20 @@ class Checkpoints(Callback):
         batch: Any,
         batch_idx: int,
     ) -> None:
-        """Save where a step is complete and it is time to. Raises Terminated after a SIGTERM."""
+        """Save where a step is complete and it is time to, or where one was told to end."""
         if (batch_idx + 1) % trainer.accumulate_grad_batches != 0:
             return
         # All processes save together or none does.
         ending = trainer.strategy.reduce_boolean_decision(self.terminated, all=False)
         if trainer.strategy.broadcast(ending or self._is_due(trainer.global_step)):
             self._save(trainer)
-        if ending:
+        self.ending = ending
+
+    def on_train_batch_start(
+        self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int
+    ) -> None:
+        """Raise Terminated where all end: the last step has been logged only now."""
+        if self.ending:
             raise Terminated
 
     def _is_due(self, step: int) -> bool:
@@ -86,6 +101,8 @@ class Checkpoints(Callback):
             commit(writing, path)
             for old in _committed(self.folder)[KEPT:]:
                 _remove(old)
+        # Nobody ends before it is committed: a launcher that sees one end ends the others.
+        trainer.strategy.barrier("committed")
 
 
 def fit_on(
@@ -103,6 +120,8 @@ def fit_on(
             found = readable(found, trainer.strategy)
         # Ours, but whoever may write there should not run code here.
         trainer.fit(module, loader, ckpt_path=from_leader(found), weights_only=True)
+    if checkpoints.terminated or checkpoints.ending:  # in or after the last step
+        raise Terminated
     module.eval()
 
 
@@ -174,4 +193,5 @@ def ending_told(checkpoints: Checkpoints) -> Iterator[None]:
     try:
         yield
     except SystemExit as stopped:
-        raise (Terminated if checkpoints.terminated else KeyboardInterrupt) from stopped
+        asked = checkpoints.terminated or isinstance(stopped.__context__, Terminated)
+        raise (Terminated if asked else KeyboardInterrupt) from stopped

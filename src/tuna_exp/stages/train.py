@@ -34,7 +34,7 @@ from tuna_exp.losses.likelihood import summed_logps, token_logps
 from tuna_exp.models.export import export
 from tuna_exp.models.student import Student
 from tuna_exp.objectives.base import Objective
-from tuna_exp.parallel.sharding import is_shared_out, whole_weights
+from tuna_exp.parallel.sharding import is_shared_out, numbers, whole_weights
 from tuna_exp.parallel.strategies import data_place
 from tuna_exp.parallel.team import Call, Team, everyone
 from tuna_exp.plan import Workspace
@@ -176,7 +176,7 @@ def flops_of(
         return None
     shared = layout == "shared_prompt"
     works = [responses(len(e.prompt), list(map(len, e.responses)), shared) for e in examples]
-    sizes = [(w.numel(), w.requires_grad) for w in module.model.parameters()]
+    sizes = [(numbers(w), w.requires_grad) for w in module.model.parameters()]
     trained = sum(n for n, learns in sizes if learns) / sum(n for n, _ in sizes)
     once = forward(shape, sum(works, Work())) if examples.reference_logps is not None else 0.0
     return once + training.epochs * training_flops(shape, works, trained)
