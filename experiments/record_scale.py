@@ -2,16 +2,17 @@
 
     python -m experiments.record_scale
 
-writes experiments/scale/README.md. Lengths and shares of a peak are read from files that other
-commands wrote (experiments/speed/results, experiments/demo); what could not be measured without a
-GPU is listed as assumed, and stands in `ASSUMED` alone. Operations are those of
-`tuna_exp.efficiency.flops`.
+writes experiments/scale. What a process keeps of an example, and how fast it ranks, is measured;
+shares of a peak are read from what another command wrote (experiments/speed/results); what could
+not be measured without a GPU is listed as assumed, and stands in `ASSUMED` alone. Operations are
+those of `tuna_exp.efficiency.flops`.
 """
 
 import json
+import os
 import tempfile
 import tracemalloc
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from itertools import repeat
 from pathlib import Path
@@ -32,7 +33,7 @@ from tuna_exp.stages.sample import CANDIDATES
 
 ROOT = Path(__file__).parent
 RESULTS = ROOT / "speed/results"
-OUT = ROOT / "scale/README.md"
+OUT, MEASURED = ROOT / "scale/README.md", ROOT / "scale/measured.json"
 INSTRUCTIONS = 100_000_000
 N = 4
 # Tokens of a prompt in its format, and of a response; Alpaca's means are 60 and 70.
@@ -182,8 +183,8 @@ def _sampling(name: str, shape: ModelShape, work: Work, size: float) -> Stage:
     return Stage(name, INSTRUCTIONS * work.tokens, flops, hours, INSTRUCTIONS * size, bound)
 
 
-def page() -> str:
-    """Return the page in Markdown."""
+def page(measured: Mapping[str, float]) -> str:
+    """Return the page in Markdown; `measured` is what `main` has measured and kept."""
     found = list(stages())
     total = sum(stage.hours for stage in found)
     worst = max(found, key=lambda stage: stage.hours)
@@ -192,7 +193,7 @@ def page() -> str:
     lines += [f"| {' | '.join(cells(stage))} |" for stage in found]
     driver = INSTRUCTIONS * record_bytes()[0]
     share = utilisation("shared_prompt", "bf16")
-    kept, rate = training_bytes(), ranked_per_second()
+    kept, rate = measured["training_bytes"], measured["sets_ranked_per_second"]
     return f"""# On paper: {INSTRUCTIONS / 1e6:.0f} million instructions
 
 `python -m experiments.record_scale` wrote this. A student of 1.7 billion parameters, a teacher
@@ -243,9 +244,15 @@ def _short(value: float, unit: float, name: str) -> str:
 
 
 def main() -> None:
-    """Write the page."""
+    """Measure, and write what was measured and the page."""
     OUT.parent.mkdir(exist_ok=True)
-    OUT.write_text(page(), encoding="utf-8")
+    measured = {
+        "training_bytes": round(training_bytes()),
+        "sets_ranked_per_second": round(ranked_per_second()),
+        "cores": os.cpu_count() or 1,
+    }
+    MEASURED.write_text(json.dumps(measured, indent=1) + "\n", encoding="utf-8")
+    OUT.write_text(page(measured), encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -1,8 +1,20 @@
 """The plan on paper: its hours follow from operations and rates, and the page is the one kept."""
 
+import json
+
 import pytest
 
-from experiments.record_scale import ASSUMED, INSTRUCTIONS, OUT, STUDENT, page, stages, utilisation
+from experiments.record_scale import (
+    ASSUMED,
+    INSTRUCTIONS,
+    MEASURED,
+    OUT,
+    STUDENT,
+    page,
+    stages,
+    training_bytes,
+    utilisation,
+)
 from tuna_exp.efficiency.flops import responses, training
 
 
@@ -17,4 +29,10 @@ def test_hours_are_operations_over_what_a_gpu_reaches() -> None:
 
 
 def test_the_page_is_what_the_command_writes() -> None:
-    assert OUT.read_text() == page()
+    assert OUT.read_text() == page(json.loads(MEASURED.read_text()))
+
+
+def test_what_a_training_keeps_of_an_example_is_as_measured() -> None:
+    """Within a fifth, from fewer examples: its size and its places in lists, not its tokens."""
+    kept = json.loads(MEASURED.read_text())["training_bytes"]
+    assert training_bytes(few=500, many=2_000) == pytest.approx(kept, rel=0.2)
