@@ -49,6 +49,11 @@ def tiny_folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         yield TinyModel().resolve()
 
 
+def _loggers() -> list[logging.Logger]:
+    named = logging.root.manager.loggerDict.values()
+    return [logging.root, *(one for one in named if isinstance(one, logging.Logger))]
+
+
 @pytest.fixture
 def tuna_exp(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
@@ -58,7 +63,8 @@ def tuna_exp(
 
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("TUNA_EXP_ARTIFACTS", raising=False)
-    handlers, level = logging.root.handlers[:], logging.root.level
+    level = logging.root.level
+    handlers = {logger: logger.handlers[:] for logger in _loggers()}
     # When Hydra sets logging up, absl closes the stream it was imported under: pytest's own.
     monkeypatch.setattr("absl.logging.PythonHandler.close", logging.Handler.close)
 
@@ -70,6 +76,7 @@ def tuna_exp(
         return stopped.value.code, said.out, said.err
 
     yield call
-    logging.root.handlers[:] = handlers
+    for logger in _loggers():  # Hydra's files are in folders that may be gone
+        logger.handlers[:] = handlers.get(logger, [])
     logging.root.setLevel(level)
     logging.captureWarnings(False)

@@ -252,6 +252,7 @@ RULES: Mapping[str, Any] = {
     "log_artifacts": Literal["metadata", "files", "none"],
     "axis": Literal["examples", "tokens"],
     "rows": Positive,
+    "score_rows": Positive,
     "patience_seconds": AboveZero,
     "flush_logs_every_n_steps": Positive,
 }
