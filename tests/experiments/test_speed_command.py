@@ -19,6 +19,7 @@ def speed(*arguments: str, out: Path) -> subprocess.CompletedProcess[str]:
     )
 
 
+@pytest.mark.slow
 def test_forms_take_turns_and_the_ratio_comes_last(tmp_path: Path) -> None:
     cut = ("--cases", "alpaca-4x4", "--rounds", "1", "--precisions", "fp32")
     done = speed("quick", *cut, "--forms", "released,shared_prompt", out=tmp_path)

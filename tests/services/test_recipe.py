@@ -6,6 +6,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from tests.services.loopback import Loopback, running
 
 ROOT = Path(__file__).parents[2]
@@ -41,6 +43,7 @@ def tuna_exp(folder: Path, *arguments: str, **environment: str) -> subprocess.Co
     )
 
 
+@pytest.mark.slow
 def test_a_run_with_paid_parts(tmp_path: Path) -> None:
     with running(faults=[{"fault": "429", "first": 2, "retry_after": 0.1}]) as server:
         told = tuna_exp(tmp_path, "estimate", *settings(server), "--json")
