@@ -6,7 +6,7 @@ Each is one line of a JSON-lines file inside an artifact. What a batch looks lik
 """
 
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import combinations
+from itertools import combinations, islice
 from pathlib import Path
 from typing import Literal, Self, TypeVar
 
@@ -266,8 +266,9 @@ def all_records(path: Path, kind: type[R], limit: int | None = None) -> Sequence
 
     Those on disk are read each time they are asked for.
     """
-    lines = Lines(path, kind.model_validate_json, limit)
-    return [*lines] if path.stat().st_size <= HELD_BYTES else lines
+    if path.stat().st_size <= HELD_BYTES:
+        return [*islice(read_records(path, kind), limit)]
+    return Lines(path, kind.model_validate_json, limit)
 
 
 def read_records(path: Path, kind: type[R]) -> Iterator[R]:

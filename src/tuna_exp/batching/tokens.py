@@ -4,15 +4,16 @@ Arrow through `datasets`, so that the file can be opened by whoever wants to loo
 training set may be larger than memory.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from itertools import islice
 from pathlib import Path
-from typing import Any, overload
+from typing import Any
 
 import pyarrow as pa
 
 import datasets
 from tuna_exp.batching.batch import TokenizedExample
+from tuna_exp.sequences import OnDemand
 
 SCHEMA = pa.schema(
     {
@@ -38,7 +39,7 @@ def write_tokens(path: Path, examples: Iterable[TokenizedExample]) -> int:
     return count
 
 
-class Tokens(Sequence[TokenizedExample]):
+class Tokens(OnDemand[TokenizedExample]):
     """The examples of an Arrow file, read when they are asked for.
 
     `reference_logps` may be set to the log-probabilities of every example's responses, in nats,
@@ -55,13 +56,7 @@ class Tokens(Sequence[TokenizedExample]):
     def __iter__(self) -> Iterator[TokenizedExample]:
         return (self._example(i, row) for i, row in enumerate(self.table))
 
-    @overload
-    def __getitem__(self, index: int) -> TokenizedExample: ...
-    @overload
-    def __getitem__(self, index: slice) -> list[TokenizedExample]: ...
-    def __getitem__(self, index: int | slice) -> TokenizedExample | list[TokenizedExample]:
-        if isinstance(index, slice):
-            return [self[i] for i in range(*index.indices(len(self)))]
+    def _made(self, index: int) -> TokenizedExample:
         return self._example(index, self.table[index])
 
     def _example(self, index: int, row: dict[str, Any]) -> TokenizedExample:
