@@ -1,23 +1,25 @@
 """Sequences that may be larger than memory: what they hold is read, or made, when it is asked for.
 
-Lines of a file are found by their place in it, 8 bytes of memory for each. Left out: keeping what
-was read; the operating system keeps the pages of the file.
+Lines of a file are found by their place in it, 8 bytes of memory for each. NumPy is imported where
+it is used: every command imports this. Left out: keeping what was read; the operating system keeps
+the pages of the file.
 """
 
 import os
 from array import array
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any, Generic, TypeVar, overload
+from typing import TYPE_CHECKING, Any, Generic, TypeAlias, TypeVar, overload
 
-import numpy as np
-import numpy.typing as npt
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
 
 T = TypeVar("T")
 S = TypeVar("S")
 # What is not larger is read once and held.
 HELD_BYTES = 256 * 2**20
-Places = npt.NDArray[np.int64]
+Places: TypeAlias = "npt.NDArray[np.int64]"
 
 
 class OnDemand(Sequence[T]):
@@ -48,7 +50,7 @@ class Lines(OnDemand[T]):
     def __init__(self, path: Path, parse: Callable[[bytes], T], limit: int | None = None) -> None:
         self.path = path
         self.parse = parse
-        starts = array("q", [0])
+        self.starts = starts = array("q", [0])
         with path.open("rb") as file:
             end = 0
             for line in file:
@@ -59,14 +61,13 @@ class Lines(OnDemand[T]):
                     starts[-1] = end
                 else:
                     starts.append(end)
-        self.starts: Places = np.frombuffer(starts, dtype=np.int64)
         self._file: int | None = None
 
     def __len__(self) -> int:
         return len(self.starts) - 1
 
     def _made(self, index: int) -> T:
-        start, end = map(int, self.starts[index : index + 2])
+        start, end = self.starts[index : index + 2]
         return self.parse(os.pread(self._opened(), end - start, start))
 
     def _opened(self) -> int:
@@ -84,7 +85,7 @@ class Lines(OnDemand[T]):
     def line(self, index: int) -> int:
         """Return the number of a line in its file, from 1."""
         with self.path.open("rb") as file:
-            start = int(self.starts[index])
+            start = self.starts[index]
             lines = 0
             while start > 0:
                 part = file.read(min(start, 2**20))
@@ -123,11 +124,15 @@ class Picked(OnDemand[T]):
 
 def ordered_by(values: Places) -> Places:
     """Return the places of values from the least to the largest, equal ones as they stand."""
+    import numpy as np
+
     return np.argsort(values, kind="stable")
 
 
 def turned_back(order: Places) -> Places:
     """Return where each item is found in a sequence that was put in an order."""
+    import numpy as np
+
     back = np.empty_like(order)
     back[order] = np.arange(len(order))
     return back
@@ -135,4 +140,6 @@ def turned_back(order: Places) -> Places:
 
 def where(items: Sequence[T], wanted: Callable[[T], bool]) -> Places:
     """Return the places of the items that are wanted."""
+    import numpy as np
+
     return np.fromiter((i for i, item in enumerate(items) if wanted(item)), dtype=np.int64)
