@@ -43,7 +43,7 @@ def test_one_that_dies_once_is_done_at_the_second_time(tmp_path: Path) -> None:
     deaths = [1]
     inner = Fake(tmp_path, lambda n: n not in deaths or bool(deaths.clear()))
     SurvivingLauncher(inner, tmp_path).launch(BATCH, 0)
-    assert inner.launched[:2] == [[0, 1, 2], [0, 1, 2]]
+    assert inner.launched == [[0, 1, 2], [1, 2]]
 
 
 def test_one_that_always_dies_keeps_none_from_its_result(
@@ -51,7 +51,7 @@ def test_one_that_always_dies_keeps_none_from_its_result(
 ) -> None:
     inner = Fake(tmp_path, lambda n: n != 1)
     SurvivingLauncher(inner, tmp_path).launch(BATCH, 0)
-    assert inner.launched == [[0, 1, 2]] * 3 + [[1], [2]]
+    assert inner.launched == [[0, 1, 2], [1, 2], [1, 2], [1], [2]]
     assert [o.state == "unfinished" for o in outcomes(tmp_path)] == [False, True, False]
     assert "died (of job 1; RuntimeError: worker died); 2 job(s)" in capsys.readouterr().err
 
@@ -71,3 +71,19 @@ def test_later_batches_go_on_counting(tmp_path: Path) -> None:
     launcher.launch(BATCH[:2], 0)
     launcher.launch(BATCH[2:], 2)
     assert inner.launched == [[0, 1], [2]] and len(outcomes(tmp_path)) == 3
+
+
+def test_a_later_batch_goes_on_where_it_was_left(tmp_path: Path) -> None:
+    """A job of an earlier batch that has no result is not one of this batch."""
+    deaths = {0: 9, 2: 1}
+
+    def do(number: int) -> bool:
+        deaths[number] = deaths.get(number, 0) - 1
+        return deaths[number] < 0
+
+    inner = Fake(tmp_path, do)
+    launcher = SurvivingLauncher(inner, tmp_path)
+    launcher.launch(BATCH[:1], 0)
+    inner.launched.clear()
+    launcher.launch(BATCH[1:], 1)
+    assert inner.launched[:2] == [[1, 2], [2]]

@@ -1,8 +1,9 @@
 """A launcher that goes on where a worker has died.
 
 Every launcher gives up all jobs of a batch when one of its processes is killed: joblib ends its
-other workers, submitit and Ray raise for the first. So the batch is launched again, in which
-finished and failed jobs return at once; what still kills its process is in the end run alone.
+other workers, submitit and Ray raise for the first. So the batch is launched again from its first
+job without a result, and those after it that have one return at once; what still kills its process
+is in the end run alone.
 """
 
 import sys
@@ -54,13 +55,19 @@ class SurvivingLauncher(Launcher):
         self._check_ranks(job_overrides)
         self._jobs |= {initial_job_idx + i: tuple(own) for i, own in enumerate(job_overrides)}
         keep(self.folder, SWEEP_FILE, Sweep(began=self._began, jobs=varying(self._jobs)))
+        first = initial_job_idx
         with Watch(self.folder, max(self.count, len(self._jobs)), self._told):
             for _ in range(1 + RELAUNCHES):
                 try:
-                    return self.inner.launch(job_overrides, initial_job_idx)
+                    return self.inner.launch(job_overrides[first - initial_job_idx :], first)
                 except Exception as error:
-                    if not self._left(error):
+                    left = self._left(error)
+                    if not left:
                         return []
+                    # loky takes what a worker's first job needs for all that it may need: one that
+                    # began with a finished job would be ended, as if it leaked, after the next.
+                    numbers = (outcome.number for outcome in left)
+                    first = min((n for n in numbers if n >= first), default=first)
             for outcome in self._unfinished():
                 self._alone(outcome.number)
         return []
