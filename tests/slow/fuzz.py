@@ -1,24 +1,26 @@
 """Try odd texts on every parser for so many seconds each.
 
-    python -m tests.slow.fuzz [--seconds 600] [--only NAME] [--out FILE]
+    python -m tests.slow.fuzz [--seconds 600] [--processes N] [--only NAME] [--out FILE]
 
 The last line tells how many texts, parsers and faults there were; the exit status is 1 where there
 was a fault. A text that takes longer than 10 seconds is a fault too.
 """
 
 import argparse
+import os
 import signal
 import sys
 import time
 import traceback
 from collections.abc import Sequence
+from concurrent.futures import ProcessPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
 from types import FrameType
 
 from hypothesis import HealthCheck, Phase, given, settings
 
-from tests.parsers import PARSERS, Parse, texts, tried
+from tests.parsers import PARSERS, texts, tried
 
 LONGEST = 10
 
@@ -31,9 +33,10 @@ def _hangs(number: int, frame: FrameType | None) -> None:
     raise HangError(f"longer than {LONGEST} s")
 
 
-def fuzz(parse: Parse, seconds: float) -> tuple[int, set[str]]:
-    """Return how many texts were tried, and the faults."""
-    count, faults = 0, set[str]()
+def fuzz(name: str, seconds: float) -> tuple[int, set[str]]:
+    """Return how many texts were tried on a parser, and the faults."""
+    signal.signal(signal.SIGALRM, _hangs)
+    parse, count, faults = PARSERS[name], 0, set[str]()
     limit = time.monotonic() + seconds
 
     @settings(
@@ -69,19 +72,23 @@ def main(arguments: Sequence[str]) -> int:
     """Fuzz and return the exit status."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--seconds", type=float, default=600)
-    parser.add_argument("--only", help="one parser")
+    parser.add_argument("--processes", type=int, default=os.cpu_count() or 1)
+    parser.add_argument("--only", choices=list(PARSERS), help="one parser")
     parser.add_argument("--out", type=Path)
     given_ = parser.parse_args(arguments)
-    signal.signal(signal.SIGALRM, _hangs)
     lines, texts_tried, faults_found = [], 0, 0
-    for name, parse in PARSERS.items():
-        if given_.only in (None, name):
-            count, faults = fuzz(parse, given_.seconds)
+    names = [given_.only] if given_.only else list(PARSERS)
+    with ProcessPoolExecutor(given_.processes) as pool:
+        found = pool.map(fuzz, names, [given_.seconds] * len(names))
+        for name, (count, faults) in zip(names, found, strict=True):
             texts_tried, faults_found = texts_tried + count, faults_found + len(faults)
             lines.append(f"{name}: {count} texts, {len(faults)} faults")
             sys.stdout.write("\n  ".join([lines[-1], *sorted(faults)]) + "\n")
             sys.stdout.flush()
-    head = f"make fuzz SECONDS={given_.seconds:g}, {datetime.now(UTC):%Y-%m-%d}"
+    head = (
+        f"make fuzz SECONDS={given_.seconds:g}, {datetime.now(UTC):%Y-%m-%d}, "
+        f"{given_.processes} at a time on {os.cpu_count()} cores"
+    )
     last = f"{texts_tried} texts, {len(lines)} parsers: {faults_found} faults"
     if given_.out:
         given_.out.parent.mkdir(parents=True, exist_ok=True)
