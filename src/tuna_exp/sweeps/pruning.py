@@ -13,8 +13,9 @@ from lightning.pytorch import Callback, LightningModule, Trainer
 from tuna_exp.errors import PrunedError
 from tuna_exp.stages.callbacks import FinishTrackers
 from tuna_exp.sweeps.job import Place, place_here
+from tuna_exp.sweeps.optuna_parts import made, quiet, storage_of
 from tuna_exp.sweeps.outcomes import read
-from tuna_exp.sweeps.search import SEARCH_FILE, Shared, made, quiet, storage_of, watched
+from tuna_exp.sweeps.search import SEARCH_FILE, Shared, watched
 
 
 def callbacks_here(training: str) -> Sequence[Callback]:

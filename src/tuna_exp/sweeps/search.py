@@ -5,12 +5,9 @@ its job's. A trial that was running when its search was killed is launched again
 Left out: several commands that search in one folder at a time.
 """
 
-import importlib
-import inspect
 import itertools
 import logging
 import re
-import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,43 +15,25 @@ from typing import Any, Literal
 
 from filelock import FileLock, Timeout
 
-from tuna_exp.errors import ConfigError, in_short, nearest
+from tuna_exp.errors import ConfigError, nearest
 from tuna_exp.records import Record
 from tuna_exp.sweeps.goals import Goal, goal_of, values_of
+from tuna_exp.sweeps.optuna_parts import (
+    PRUNERS,
+    SAMPLERS,
+    check_dimensions,
+    check_trials,
+    made,
+    quiet,
+    sampler,
+    storage_of,
+    without_password,
+)
 from tuna_exp.sweeps.outcomes import Outcome, keep, outcomes, read
 from tuna_exp.sweeps.space import Choice, Dimension, Space, listed, overrides_of, signature
 
 SEARCH_FILE, TRIALS_FILE, JOURNAL = "search.json", "trials.json", "search.journal"
-SAMPLERS = {
-    "tpe": "TPESampler",
-    "random": "RandomSampler",
-    "grid": "RandomSampler",  # every combination is queued; nothing is drawn
-    "nsgaii": "NSGAIISampler",
-    "nsgaiii": "NSGAIIISampler",
-    "cmaes": "CmaEsSampler",
-    "gp": "GPSampler",
-    "qmc": "QMCSampler",
-}
-PRUNERS = {
-    "none": "NopPruner",
-    "median": "MedianPruner",
-    "percentile": "PercentilePruner",
-    "hyperband": "HyperbandPruner",
-    "successive_halving": "SuccessiveHalvingPruner",
-    "threshold": "ThresholdPruner",
-}
 _ONE_GOAL = ("cmaes",)
-# What Optuna imports only when it first draws, which is after the first jobs.
-_IMPORTED = {"cmaes": "cmaes", "gp": "torch"}
-# How many trials are drawn at random before anything is learnt from them.
-_AT_RANDOM = {
-    "tpe": "n_startup_trials",
-    "gp": "n_startup_trials",
-    "cmaes": "n_startup_trials",
-    "nsgaii": "population_size",
-    "nsgaiii": "population_size",
-}
-_GENERATIONS, _POPULATION = 4, (4, 50)  # wanted; and the smallest and largest population for it
 _SPACE = "space"
 _log = logging.getLogger(__name__)
 # Launches jobs with these overrides, numbered from the second argument on.
@@ -93,7 +72,7 @@ class Settings:
         watched(self.watch)
         if re.match(r"[^/]*://[^/@]*:[^/@]+@", self.storage or ""):
             raise ConfigError(
-                f"hydra.sweeper.storage={_without_password(str(self.storage))} holds a password, "
+                f"hydra.sweeper.storage={without_password(str(self.storage))} holds a password, "
                 "which would be written to disk. Cure: leave it out and put it where the "
                 "database's driver looks for it, such as PGPASSWORD or ~/.pgpass."
             )
@@ -165,87 +144,6 @@ def watched(watch: str) -> tuple[Literal["max", "min"], str, str]:
     return goal.direction, training, metric
 
 
-def storage_of(place: str) -> Any:
-    """Open a study's storage: a database by its URL, else a journal in a file.
-
-    Raises ConfigError where a database cannot be opened.
-    """
-    from optuna.storages import JournalStorage, get_storage
-    from optuna.storages.journal import JournalFileBackend
-
-    if "://" not in place:
-        # Optuna's own lock, a link beside the file: it holds on network file systems as well.
-        return JournalStorage(JournalFileBackend(place))
-    try:
-        return get_storage(place)
-    except Exception as error:  # whatever the database's driver raises
-        reason = in_short(error)
-        raise ConfigError(
-            f"hydra.sweeper.storage={_without_password(place)} cannot be opened: {reason}. Cure: "
-            "a URL such as sqlite:///search.db, or null."
-        ) from error
-
-
-def _without_password(url: str) -> str:
-    scheme, _, rest = url.partition("://")
-    return f"{scheme}://{rest.rpartition('@')[2]}"
-
-
-def made(key: str, name: str, settings: Mapping[str, Any]) -> Any:
-    """Make Optuna's sampler or pruner; raises ConfigError where it refuses its settings."""
-    import optuna
-
-    names, module = (SAMPLERS, optuna.samplers) if key == "sampler" else (PRUNERS, optuna.pruners)
-    kind = getattr(module, names[name])
-    known = [one for one in inspect.signature(kind).parameters if one != "seed"]
-    try:
-        importlib.import_module(_IMPORTED.get(name, "optuna"))
-        return kind(**settings)
-    except ImportError as error:
-        reason = in_short(error, 200)
-        raise ConfigError(
-            f"hydra.sweeper.{key}={name} needs what is not installed here: {reason} Cure: install "
-            f"it, or another {key}."
-        ) from error
-    except (TypeError, ValueError) as error:
-        raise ConfigError(
-            f"hydra.sweeper.{key}_settings={dict(settings)} cannot be used for {name}: {error}; "
-            f"its arguments are {', '.join(known) or 'none'}. Cure: "
-            f"hydra.sweeper.{key}_settings={{}}."
-        ) from error
-
-
-def _of_one_sequence(seed: int, told: int) -> dict[str, Any]:
-    """Return what has a quasi-random search go on in its sequence, which the seed decides.
-
-    What the first trial draws, before there is a sequence, is drawn anew each time.
-    """
-    import optuna
-
-    first = optuna.samplers.RandomSampler(seed=seed + told)
-    return {"seed": seed, "independent_sampler": first, "warn_independent_sampling": False}
-
-
-def _default(sampler: str, key: str) -> Any:
-    """Return what Optuna takes for an argument of a sampler; None where ours is taken."""
-    import optuna
-
-    if key == "population_size":
-        return None
-    kind = getattr(optuna.samplers, SAMPLERS[sampler])
-    found = inspect.signature(kind).parameters.get(key)
-    return found and found.default
-
-
-def quiet() -> None:
-    """Leave out what Optuna says of its own accord, such as that a class of it is experimental."""
-    import optuna
-
-    optuna.logging.set_verbosity(optuna.logging.WARNING)
-    warnings.filterwarnings("ignore", category=optuna.exceptions.ExperimentalWarning)
-    warnings.filterwarnings("ignore", category=UserWarning, module="optuna")
-
-
 class Search:
     """One search in a sweep's folder; it is made, with all that can be refused, before any job."""
 
@@ -261,7 +159,9 @@ class Search:
         self.settings, self.goals, self.space, self.folder = settings, goals, space, folder
         self.queue = listed(space) if self._sampler_name == "grid" else {}
         quiet()
-        self._check_sampler()
+        choices = [k for k, one in space.dimensions.items() if isinstance(one, Choice)]
+        check_dimensions(self._sampler_name, choices, len(space.dimensions))
+        check_trials(self._sampler_name, settings.n_trials, settings.sampler_settings)
         self._sampler(0)  # in a trial: a wrong setting is refused before anything is written
         self.pruner = made("pruner", settings.pruner, settings.pruner_settings)
 
@@ -296,45 +196,15 @@ class Search:
         return several if self.settings.sampler == "auto" else self.settings.sampler
 
     def _sampler(self, told: int) -> Any:
-        """Make the sampler; one that goes on does not draw again what the first one drew."""
-        settings, name = self.settings, self._sampler_name
-        own: dict[str, Any] = {"seed": settings.seed + told}
-        if name == "tpe" and settings.n_jobs > 1:
-            own["constant_liar"] = True  # trials at the same time are kept apart
-        if _AT_RANDOM.get(name) == "population_size":
-            least, most = _POPULATION
-            own["population_size"] = min(max(settings.n_trials // _GENERATIONS, least), most)
-        if name == "cmaes":
-            own["warn_independent_sampling"] = False  # told once, and not with every trial
-        if name == "qmc":
-            own |= _of_one_sequence(settings.seed, told)
-        return made("sampler", name, own | dict(settings.sampler_settings))
-
-    def _check_sampler(self) -> None:
-        """Say where a sampler would draw at random; raise ConfigError where it would do no more."""
-        name, total = self._sampler_name, self.settings.n_trials
-        choices = [k for k, one in self.space.dimensions.items() if isinstance(one, Choice)]
-        if name == "cmaes" and len(choices) == len(self.space.dimensions):
-            raise ConfigError(
-                "hydra.sweeper.sampler=cmaes searches numbers, and all that varies are choices "
-                f"({', '.join(choices)}). Cure: hydra.sweeper.sampler=tpe, or KEY=interval(LOW,"
-                "HIGH)."
-            )
-        if name == "cmaes" and choices:
-            _log.warning(
-                "hydra.sweeper.sampler=cmaes searches numbers; drawn at random: %s. "
-                "hydra.sweeper.sampler=tpe learns from those as well.",
-                ", ".join(choices),
-            )
-        key = _AT_RANDOM.get(name, "")
-        first = self.settings.sampler_settings.get(key, _default(name, key)) if key else None
-        if isinstance(first, int) and first >= total > 1:
-            _log.warning(
-                "hydra.sweeper.sampler=%s draws its first %d trials at random, and hydra.sweeper."
-                "n_trials=%d: nothing is learnt from them. Cure: hydra.sweeper.sampler_settings="
-                "{%s: %d}, or more trials.",
-                name, first, total, key, max(total // _GENERATIONS, 2),
-            )  # fmt: skip
+        settings = self.settings
+        return sampler(
+            name=self._sampler_name,
+            seed=settings.seed,
+            n_trials=settings.n_trials,
+            n_jobs=settings.n_jobs,
+            told=told,
+            settings=settings.sampler_settings,
+        )
 
     def _opened(self) -> None:
         """Make the study or find it again."""
