@@ -14,7 +14,7 @@ from typing import Any
 
 import altair as alt
 
-from tuna_exp.runs import compare_runs, copy_comparison
+from tuna_exp.comparing import compare_runs, copy_comparison
 
 ROOT = Path(__file__).parents[1]
 EXPERIMENTS = ROOT / "experiments"

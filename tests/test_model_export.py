@@ -21,7 +21,7 @@ from tuna_exp.records import (
     RankedResponse,
     write_records,
 )
-from tuna_exp.runs import Model, RunRecord, Scored
+from tuna_exp.run_records import Model, RunRecord, Scored
 from tuna_exp.store import Store
 
 ASKED = Instruction(id="q", instruction="Add.", input="1 2")

@@ -79,7 +79,7 @@ def compare(arguments: Sequence[str]) -> int:
 
         compare_project(given["wandb"], given.get("baseline"), out)
         return 0
-    from tuna_exp.runs import compare_runs
+    from tuna_exp.comparing import compare_runs
 
     folders = [Path(folder) for folder in given["runs"].split(",")]
     roots = [Path(root) for root in given["artifacts"].split(",")] if "artifacts" in given else []

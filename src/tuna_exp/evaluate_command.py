@@ -141,7 +141,7 @@ def trained_here(config: DictConfig) -> Any:
 
     Its evaluation by the run that trained it is then found, which knows it by that step.
     """
-    from tuna_exp.runs import Finished
+    from tuna_exp.comparing import Finished
     from tuna_exp.stores import Stores
 
     folder = Path(str(config.model.get("name") or "")).expanduser()

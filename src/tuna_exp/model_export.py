@@ -267,7 +267,7 @@ def _origins_of(record: Record) -> Iterator[Origin]:
 
 def _overrides(path: Path, answers: set[str]) -> Sequence[str] | None:
     """Return the overrides of a run that evaluated one of these answers; None of any other."""
-    from tuna_exp.runs import RunRecord
+    from tuna_exp.run_records import RunRecord
 
     try:
         record = RunRecord.model_validate_json(path.read_bytes())

@@ -13,8 +13,9 @@ from torch.utils.data import DataLoader
 
 from tuna_exp import cli, runs
 from tuna_exp.errors import UserError
-from tuna_exp.runs import RUN_FILE, RunRecord
+from tuna_exp.run_records import RunRecord
 from tuna_exp.sweeps.identity import identity
+from tuna_exp.sweeps.outcomes import RUN_FILE
 from tuna_exp.sweeps.ranks import is_first_rank
 
 LIGHT = ("model=tiny", "trainer.precision=32-true", "trainer.accelerator=cpu")

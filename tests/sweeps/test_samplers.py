@@ -11,10 +11,10 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 
 from tests.sweeps.test_outcomes import job
 from tuna_exp.errors import ConfigError
-from tuna_exp.runs import RUN_FILE, RunRecord
+from tuna_exp.run_records import RunRecord
 from tuna_exp.sweeps.goals import goals_of
 from tuna_exp.sweeps.optuna_parts import SAMPLERS
-from tuna_exp.sweeps.outcomes import JOB_FILE, keep, read
+from tuna_exp.sweeps.outcomes import JOB_FILE, RUN_FILE, keep, read
 from tuna_exp.sweeps.search import TRIALS_FILE, Search, Settings, Trials
 from tuna_exp.sweeps.space import space_of
 

@@ -15,8 +15,9 @@ from omegaconf import DictConfig
 
 from tuna_exp import cli, runs
 from tuna_exp.errors import UserError
-from tuna_exp.runs import RUN_FILE, RunRecord
+from tuna_exp.run_records import RunRecord
 from tuna_exp.sweeps.identity import identity
+from tuna_exp.sweeps.outcomes import RUN_FILE
 
 FAILS, DIES_ONCE, DIES, WAITS = 13, 66, 99, 77
 LIGHT = ("model=tiny", "trainer.precision=32-true")  # resolved without torch

@@ -316,7 +316,7 @@ def _limits(comparison: Comparison) -> str:
         return f"Intervals tell what other {what} of the same sort might show."
     rows = [row for row in comparison.rows_of(ALL) if row.difference]
     seeds = max((row.seeds for row in comparison.rows_of(ALL)), default=1)
-    several = f"other training seeds, {what}" if seeds > 1 else what
+    several = f"training seeds, {what}" if seeds > 1 else what
     once = "" if seeds > 1 else ", not what another training seed might: each was trained once"
     family = f", corrected for the {len(rows)} of a table (Holm)" if len(rows) > 1 else ""
     return (

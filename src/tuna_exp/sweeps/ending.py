@@ -39,7 +39,7 @@ class CompareSweep(Callback):
         status = max((outcome.status or _DIED for outcome in bad), default=0)
         if any(folder.rglob(RUN_FILE)):
             # Imported late: Hydra makes its callbacks before the config is checked.
-            from tuna_exp.runs import compare_runs
+            from tuna_exp.comparing import compare_runs
 
             try:
                 compare_runs([folder])
