@@ -175,13 +175,14 @@ def test_one_wrong_bit_is_found_before_it_is_read(
     assert list(made.manifest["files"]) == ["used"]
 
 
-def test_what_was_made_while_its_input_was_damaged_is_not_kept(store: Store) -> None:
+@pytest.mark.parametrize("damaged", ["deep/out", "manifest.json", "COMMITTED"])
+def test_what_was_made_while_its_input_was_damaged_is_not_kept(store: Store, damaged: str) -> None:
     tries: list[str] = []
 
     def use(space: Workspace) -> None:
         source = space.inputs["letters"] / "deep" / "out"
         if not tries:
-            _flip(source)
+            _flip(space.inputs["letters"] / damaged)
         tries.append(source.read_text())
         (space.folder / "used").write_text(tries[-1])
         if len(tries) == 1:

@@ -59,10 +59,11 @@ class Notebook:
     def attempt(self) -> Iterator[None]:
         """Count one attempt and keep its time while the block runs."""
         self._memory.mkdir(parents=True, exist_ok=True)
-        heart = self._memory / f"attempt-{time.time_ns()}"
+        began = time.time_ns()
+        heart = self._memory / f"attempt-{began}"
         heart.touch()
         stop = threading.Event()
-        beating = threading.Thread(target=_beat, args=(heart, stop), daemon=True)
+        beating = threading.Thread(target=_beat, args=(heart, began, stop), daemon=True)
         beating.start()
         try:
             yield
@@ -83,11 +84,14 @@ class Notebook:
         return sum(max(span, 0.0) for span in spans)
 
 
-def _beat(heart: Path, stop: threading.Event) -> None:
-    stopped = False
-    while not stopped:
-        stopped = stop.wait(_HEARTBEAT_SECONDS)
-        now = time.time()
+def _beat(heart: Path, began: int, stop: threading.Event) -> None:
+    started, stopped = time.monotonic_ns(), False
+    while True:
+        # From the start on, as the clock may be set meanwhile.
+        now = began + time.monotonic_ns() - started
         # A missed heartbeat costs a moment of bookkeeping; it must not end the step.
         with suppress(OSError):
-            os.utime(heart, (now, now))
+            os.utime(heart, ns=(now, now))
+        if stopped:
+            return
+        stopped = stop.wait(_HEARTBEAT_SECONDS)
