@@ -208,8 +208,15 @@ def test_bf16_mixed_trains_float32_weights(
     assert {value.dtype for value in made} == {torch.float32}
 
 
-@pytest.mark.parametrize("thrifty", [{"gradient_checkpointing": True}, {"compile": True}])
-@pytest.mark.parametrize("lora", [None, Lora(rank=2)])
+@pytest.mark.parametrize(
+    ("thrifty", "lora"),
+    [
+        ({"gradient_checkpointing": True}, None),
+        ({"gradient_checkpointing": True}, Lora(rank=2)),
+        ({"compile": True}, Lora(rank=2)),
+        pytest.param({"compile": True}, None, marks=pytest.mark.slow),  # compiling takes a while
+    ],
+)
 def test_checkpointing_and_compiling_give_the_same_gradients(
     thrifty: dict[str, Any],
     lora: Lora | None,
