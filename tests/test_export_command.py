@@ -98,6 +98,13 @@ def test_samples_are_exported_too(ranking: Path, tmp_path: Path) -> None:
     assert [r["text"] for r in line["responses"]] == ["3", "three", "12"]
 
 
+def test_where_terms_cannot_be_read_nothing_is_exported(ranking: Path, tmp_path: Path) -> None:
+    (ranking / "manifest.json").write_text('{"stage": "ra')
+    with pytest.raises(UserError, match=r"manifest.json cannot be read: .*Cure"):
+        main([str(ranking), "--out", str(tmp_path / "out")])
+    assert not (tmp_path / "out").exists()
+
+
 def test_what_is_no_artifact_is_told(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="neither ranking.jsonl nor candidates.jsonl"):
         main([str(tmp_path), "--out", str(tmp_path / "out")])

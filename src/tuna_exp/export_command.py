@@ -31,6 +31,7 @@ from tuna_exp.records import (
     RankedResponse,
     read_records,
 )
+from tuna_exp.run_records import read_whole
 from tuna_exp.services.ledger import Ledger
 from tuna_exp.stages.rank import RANKING
 from tuna_exp.stages.sample import CANDIDATES
@@ -211,9 +212,9 @@ def manifests(folder: Path) -> dict[str, Any]:
 
 
 def manifest(folder: Path) -> Mapping[str, Any]:
-    """Return an artifact's manifest; {} where it is gone."""
+    """Return an artifact's manifest; {} where it is gone. Raises UserError where it is damaged."""
     path = folder / MANIFEST
-    found: Mapping[str, Any] = json.loads(path.read_bytes()) if path.is_file() else {}
+    found: Mapping[str, Any] = read_whole(path, json.loads) if path.is_file() else {}
     return found
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tuna_exp.errors import ConfigError
+from tuna_exp.errors import ConfigError, UserError
 from tuna_exp.sweeps.goals import Goal, goals_of, read_figures, values_of
 from tuna_exp.sweeps.outcomes import RUN_FILE
 
@@ -50,6 +50,12 @@ def test_a_wrong_name_is_told_with_the_near_one(run: Path) -> None:
         values_of([Goal("max", "scores")], run)
     with pytest.raises(ConfigError, match="base, tuna_c"):
         values_of([Goal("max", "score", "tuna_p")], run)
+
+
+def test_a_damaged_record_is_told(run: Path) -> None:
+    (run / RUN_FILE).write_text("{")
+    with pytest.raises(UserError, match=rf"{RUN_FILE} cannot be read"):
+        read_figures(run)
 
 
 @pytest.mark.parametrize("wrong", [[], ["score"], ["best:score"], ["max:"], None, ["max:a"] * 2])

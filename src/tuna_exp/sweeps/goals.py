@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Literal
 
 from tuna_exp.errors import ConfigError, nearest
+from tuna_exp.run_records import read_whole
 from tuna_exp.sweeps.outcomes import RUN_FILE
 
 TABLE, FIGURES = "table.csv", "figures.csv"
@@ -92,9 +93,9 @@ def values_of(goals: Sequence[Goal], run: Path) -> list[float | None]:
 def read_figures(run: Path) -> dict[str, dict[str, float]]:
     """Return the figures of a finished run by method, in the order of its table.
 
-    Raises ConfigError where its comparison is gone.
+    Raises ConfigError where its comparison is gone, UserError where its record is damaged.
     """
-    record = json.loads((run / RUN_FILE).read_bytes())
+    record = read_whole(run / RUN_FILE, json.loads)
     name = record["comparison"]
     folder = next(iter(Path(record["artifacts"]).glob(f"*/{name}")), None)
     if folder is None or not (folder / TABLE).exists():
