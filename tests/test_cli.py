@@ -3,6 +3,7 @@
 The command runs in this process where it can; what it imports is seen in processes of their own.
 """
 
+import errno
 import gzip
 import os
 import re
@@ -289,3 +290,17 @@ def test_the_folder_stays_in_which_a_run_that_never_began_was_started(
     status, _, err = tuna_exp("hydra.run.dir=run", "comparison.resamples=99")
     assert status == 2 and "resamples" in err
     assert tmp_path.exists() and list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        MemoryError("Unable to allocate 8 GiB"),
+        RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 33792"),
+        RuntimeError("CUDA out of memory. Tried to allocate 2.00 GiB"),
+        OSError(errno.ENOMEM, "Cannot allocate memory"),
+    ],
+)
+def test_no_memory_is_told_in_words_wherever_it_was_refused(error: Exception) -> None:
+    message, status = cli.words_of(error, [])
+    assert status == 2 and re.search("out of memory: .* Cure: lower batching", message)

@@ -30,7 +30,7 @@ from tuna_exp.commands import COMMANDS
 from tuna_exp.completion import complete
 from tuna_exp.composing import COMPOSITION_ERRORS, SETTINGS
 from tuna_exp.config_errors import check_arguments, explained
-from tuna_exp.errors import Terminated, UserError, in_short
+from tuna_exp.errors import Terminated, UserError, in_short, is_out_of_memory
 from tuna_exp.experiment import run_experiment
 from tuna_exp.sweeps.job import (
     Command,
@@ -121,7 +121,7 @@ def outside(error: Exception) -> str | None:
     if isinstance(error, OSError) and error.errno in CURES:
         place = f"{error.filename}: " if error.filename else ""
         return f"{place}{error.strerror}. Cure: {CURES[error.errno]}."
-    if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":
+    if is_out_of_memory(error):
         return f"out of memory: {reason} Cure: lower {SMALLER}."
     if type(error).__module__.startswith("wandb."):
         return f"W&B refused the run: {reason} Cure: `wandb login`, or {OFFLINE}."

@@ -1,7 +1,11 @@
 """Failures that are the user's to mend: one screen, no traceback, and the cure in the message."""
 
 import difflib
+import errno
 from collections.abc import Iterable
+
+# What a refused allocation is called by torch on a GPU, by torch on a CPU, by NumPy and by C++.
+_NO_MEMORY = ("out of memory", "can't allocate memory", "Unable to allocate", "bad_alloc")
 
 
 class UserError(Exception):
@@ -35,6 +39,15 @@ class RefusalError(UserError):
 def in_short(error: object, most: int = 300) -> str:
     """Return what a library's error says, on one line and of at most so many characters."""
     return " ".join(str(error).split())[:most]
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether an error says that there is no memory left."""
+    if isinstance(error, OSError):
+        return error.errno == errno.ENOMEM
+    return isinstance(error, MemoryError) or (
+        isinstance(error, RuntimeError) and any(sign in str(error) for sign in _NO_MEMORY)
+    )
 
 
 def nearest(name: str, allowed: Iterable[str]) -> str:

@@ -3,7 +3,8 @@
 import pytest
 import torch
 
-from tuna_exp.rails.memory import Footprint, advice, is_out_of_memory, machine_bytes
+from tuna_exp.errors import is_out_of_memory
+from tuna_exp.rails.memory import Footprint, advice, machine_bytes
 
 GIB = 2**30
 

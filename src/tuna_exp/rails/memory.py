@@ -14,8 +14,6 @@ from torch.nn import Module
 
 _ROUND = 64
 _GIB = 2**30
-# What a refused allocation is called by torch on a GPU, by torch on a CPU and by Python.
-_SIGNS = ("out of memory", "can't allocate memory", "Unable to allocate")
 
 
 @dataclass(frozen=True)
@@ -54,13 +52,6 @@ def machine_bytes() -> int:
     if own != resource.RLIM_INFINITY:
         known.append(own)
     return min(known)
-
-
-def is_out_of_memory(error: BaseException) -> bool:
-    """Whether an error says that there is no memory left."""
-    return isinstance(error, MemoryError) or (
-        isinstance(error, RuntimeError) and any(sign in str(error) for sign in _SIGNS)
-    )
 
 
 def advice(positions: int, longest: int, footprint: Footprint) -> str:

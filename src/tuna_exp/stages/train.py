@@ -28,7 +28,7 @@ from tuna_exp.batching.tokenise import Batching
 from tuna_exp.batching.tokens import Tokens
 from tuna_exp.efficiency.flops import ModelShape, Work, forward, responses
 from tuna_exp.efficiency.flops import training as training_flops
-from tuna_exp.errors import DataError
+from tuna_exp.errors import DataError, is_out_of_memory
 from tuna_exp.losses.callbacks import RankingLoss
 from tuna_exp.losses.likelihood import summed_logps, token_logps
 from tuna_exp.models.export import export
@@ -40,7 +40,7 @@ from tuna_exp.parallel.team import Call, Team, everyone
 from tuna_exp.plan import Workspace
 from tuna_exp.progress import Bar
 from tuna_exp.rails.callback import GuardRails, Watch
-from tuna_exp.rails.memory import Footprint, advice, is_out_of_memory
+from tuna_exp.rails.memory import Footprint, advice
 from tuna_exp.stages.checkpoints import Checkpoints, fit_on
 from tuna_exp.stages.tokenise import TOKENS
 from tuna_exp.tracking.curves import Seen
