@@ -11,7 +11,7 @@ import torch
 from omegaconf import DictConfig
 from torch.utils.data import DataLoader
 
-from tuna_exp import cli, runs
+from tuna_exp import cli, comparing
 from tuna_exp.errors import UserError
 from tuna_exp.run_records import RunRecord
 from tuna_exp.sweeps.identity import identity
@@ -58,7 +58,7 @@ def task(
 
 
 if __name__ == "__main__":
-    runs.compare_runs = lambda folders: None  # type: ignore[assignment]
+    comparing.compare_runs = lambda folders: None  # type: ignore[assignment]
     from tests.sweeps import ranked
 
     try:

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from omegaconf import DictConfig
 
-from tuna_exp import cli, runs
+from tuna_exp import cli, comparing
 from tuna_exp.errors import UserError
 from tuna_exp.run_records import RunRecord
 from tuna_exp.sweeps.identity import identity
@@ -58,7 +58,7 @@ def compared(folders: Sequence[Path]) -> None:
 
 
 if __name__ == "__main__":
-    runs.compare_runs = compared
+    comparing.compare_runs = compared
     # By its name, as other processes look for it there and not in "__main__".
     from tests.sweeps import toy
 
