@@ -13,8 +13,10 @@ from pathlib import Path
 
 from hypothesis import strategies as st
 
-from tuna_exp.composing import COMPOSITION_ERRORS, SETTINGS, loading
-from tuna_exp.config_errors import explained
+from tuna_exp.cli import USER_ERROR, outside, words_of
+from tuna_exp.commands import COMMANDS
+from tuna_exp.composing import COMPOSITION_ERRORS, loading
+from tuna_exp.config_errors import check_override
 from tuna_exp.datasets.alpaca import AlpacaDataset
 from tuna_exp.datasets.jsonl import JsonlDataset
 from tuna_exp.datasets.tuna_release import TunaReleaseDataset
@@ -51,12 +53,18 @@ def _from_file(read: Callable[[Path], object], name: str) -> Parse:
 
 
 def _override(text: str) -> object:
-    """Compose with an override; what Hydra raises must have words of ours."""
+    """Compose with an override; whatever is raised must have words of ours for a user."""
+    check_override(text, tuple(COMMANDS))
     with loading(None) as configs:
         try:
             return configs.compose(["experiment=tiny", text])
-        except COMPOSITION_ERRORS as error:
-            return explained(error, SETTINGS, [text])
+        except Exception as error:
+            # Not for a fault of ours, which it would write down.
+            if not isinstance(error, (*COMPOSITION_ERRORS, ValueError)) and not outside(error):
+                raise
+            message, status = words_of(error, [text])
+            assert status == USER_ERROR, message
+            return message
 
 
 def _ranked(path: Path) -> object:

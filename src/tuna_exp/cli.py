@@ -53,6 +53,7 @@ CURES = {
     errno.EACCES: f"make it writable, or {_ELSEWHERE}",
     errno.EROFS: f"make it writable, or {_ELSEWHERE}",
     errno.ENOTDIR: f"move the file away that is where a folder should be, or {_ELSEWHERE}",
+    errno.ENAMETOOLONG: "give a shorter name",
     errno.EEXIST: f"move the file away that is where a folder should be, or {_ELSEWHERE}",
 }
 OFFLINE = "logger.wandb.mode=offline"
@@ -119,7 +120,7 @@ def outside(error: Exception) -> str | None:
     """Return the words for a failure of the disk, of memory or of the tracker; None for others."""
     reason = in_short(error)
     if isinstance(error, OSError) and error.errno in CURES:
-        place = f"{error.filename}: " if error.filename else ""
+        place = f"{in_short(error.filename)}: " if error.filename else ""
         return f"{place}{error.strerror}. Cure: {CURES[error.errno]}."
     if is_out_of_memory(error):
         return f"out of memory: {reason} Cure: lower {SMALLER}."

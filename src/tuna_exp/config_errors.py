@@ -3,6 +3,7 @@
 import argparse
 import re
 from collections.abc import Iterator, Sequence
+from itertools import accumulate
 from pathlib import Path
 from typing import Any
 
@@ -13,10 +14,14 @@ from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from tuna_exp.config_types import groups_of
-from tuna_exp.errors import ConfigError, nearest
+from tuna_exp.errors import ConfigError, in_short, nearest
 from tuna_exp.secrets import CURE, is_secret
 from tuna_exp.sweeps.plugins import require
 
+# Hydra's parser takes ever longer with the depth, without end at some thousand.
+_NESTS, _DEEPEST = {"[": 1, "{": 1, "(": 1, "]": -1, "}": -1, ")": -1}, 50
+_DIGITS = 4_000  # Python reads numbers up to some more
+_LONG = 200  # characters of an override that are shown
 _EXPLANATIONS = {
     r"An item is already at '([^']+)'": "+{0}: there is such a key already. Cure: leave out the +.",
     r"Multiple values for (\S+?)\.": "+{0}: the group is chosen already. Cure: leave out the +.",
@@ -40,15 +45,7 @@ def check_arguments(
     the user's folder, YAML that does not parse, flags that exclude each other.
     """
     for override in parsed.overrides:
-        key, equals, _ = override.partition("=")
-        if override in commands:
-            raise ConfigError(f"the command {override} must be the first word. Cure: put it there.")
-        if not equals and not key.startswith("~"):
-            raise ConfigError(
-                f"'{override}' is neither a command nor KEY=VALUE.{nearest(override, commands)} "
-                f"Commands: {', '.join(commands)}; `tuna-exp --help` shows all keys."
-            )
-        _refuse_secret(key.lstrip("+~").replace("@", "."), "on the command line")
+        check_override(override, commands)
     flags = [
         f for f in ("run", "multirun", "cfg", "info", "shell_completion") if getattr(parsed, f)
     ]
@@ -59,6 +56,31 @@ def check_arguments(
         )
     for folder in filter(None, (parsed.config_dir, parsed.config_path)):
         check_own_options(Path(folder))
+
+
+def check_override(override: str, commands: Sequence[str]) -> None:
+    """Raise ConfigError for what is no override, holds a secret or is nested without end."""
+    key, equals, _ = override.partition("=")
+    if override in commands:
+        raise ConfigError(f"the command {override} must be the first word. Cure: put it there.")
+    if not equals and not key.startswith("~"):
+        near = nearest(override, commands) if len(override) < _LONG else ""
+        raise ConfigError(
+            f"'{in_short(override, _LONG)}' is neither a command nor KEY=VALUE.{near} "
+            f"Commands: {', '.join(commands)}; `tuna-exp --help` shows all keys."
+        )
+    _refuse_secret(key.lstrip("+~").replace("@", "."), "on the command line")
+    if longest := max(map(len, re.findall(rf"\d{{{_DIGITS},}}", override)), default=0):
+        raise ConfigError(
+            f"'{in_short(override, _LONG)}' holds a number of {longest} digits; allowed are fewer "
+            f"than {_DIGITS}. Cure: a smaller number."
+        )
+    deepest = max(accumulate((_NESTS.get(character, 0) for character in override), initial=0))
+    if deepest > _DEEPEST:
+        raise ConfigError(
+            f"'{in_short(override, _LONG)}' has {deepest} brackets within one another; allowed "
+            f"are {_DEEPEST}. Cure: put what it says into a YAML file, with --config-dir FOLDER."
+        )
 
 
 def check_own_options(folder: Path) -> None:

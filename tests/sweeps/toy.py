@@ -54,7 +54,7 @@ def task(
 
 
 def compared(folders: Sequence[Path]) -> None:
-    sys.stdout.write(f"{len(runs.read_runs(folders))} runs compared\n")
+    sys.stdout.write(f"{len(comparing.read_runs(folders))} runs compared\n")
 
 
 if __name__ == "__main__":
