@@ -74,6 +74,7 @@ def two_benchmarks(tmp_path: Path) -> str:
     return "--config-dir=own"
 
 
+@pytest.mark.slow
 def test_several_benchmarks_on_a_subset(
     tuna_exp: Command, two_benchmarks: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -126,6 +127,7 @@ def test_a_copied_checkpoint_is_a_model_of_its_own(tuna_exp: Command, tiny_folde
     assert made["settings"]["decoding"]["stop"] == ["end of sequence", "max_new_tokens"]
 
 
+@pytest.mark.slow
 def test_runs_on_other_subsets_are_told_apart(
     tuna_exp: Command, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -170,6 +172,7 @@ def test_the_commands_that_are_shown_compose(line: str) -> None:
         check_config(compose("config", overrides), cli.SETTINGS)
 
 
+@pytest.mark.slow
 def test_a_checkpoint_whose_training_was_pruned_is_known_by_its_files(tuna_exp: Command) -> None:
     assert tuna_exp(*TRAINED) == 0
     store = Store(Path("artifacts"))

@@ -74,6 +74,7 @@ def alpaca(count: int = 10) -> list[dict[str, str]]:
     ]
 
 
+@pytest.mark.slow
 def test_alpaca_is_ranked_by_the_judge(
     tuna_exp: Command, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -117,6 +118,7 @@ def test_methods_are_judged_beside_the_baseline(
     assert base["method"] == "base" and base["trained_tokens"] == "0"  # not its baseline's cost
 
 
+@pytest.mark.slow
 def test_nothing_but_our_display_is_on_the_screen(tmp_path: Path, tiny_folder: Path) -> None:
     """In a process of its own, where libraries are imported in the order of a real run."""
     command = [sys.executable, "-m", "tuna_exp", *SMALL, "method=sft", "logger=wandb"]
@@ -187,7 +189,7 @@ def raw_row(number: int) -> dict[str, object]:
     return {"orig": alpaca()[number], "logprob": [-2.0, -9.0], **texts}
 
 
-@pytest.mark.parametrize("row", [training_row, raw_row])
+@pytest.mark.parametrize("row", [training_row, pytest.param(raw_row, marks=pytest.mark.slow)])
 def test_a_published_ranking_is_used(
     row: Callable[[int], dict[str, object]], tuna_exp: Command
 ) -> None:
@@ -202,6 +204,7 @@ def test_a_published_ranking_is_used(
     assert published["facts"]["ordered_sets"] == 6
 
 
+@pytest.mark.slow
 def test_methods_by_list_low_rank_and_a_random_teacher(tuna_exp: Command) -> None:
     status = tuna_exp(
         "method=[sft,tuna_p]", "lora=lora", "lora.rank=2", "ranker@teacher_ranker=random"
