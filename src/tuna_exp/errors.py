@@ -45,9 +45,9 @@ def is_out_of_memory(error: BaseException) -> bool:
     """Whether an error says that there is no memory left."""
     if isinstance(error, OSError):
         return error.errno == errno.ENOMEM
-    return isinstance(error, MemoryError) or (
-        isinstance(error, RuntimeError) and any(sign in str(error) for sign in _NO_MEMORY)
-    )
+    if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":
+        return True
+    return isinstance(error, RuntimeError) and any(sign in str(error) for sign in _NO_MEMORY)
 
 
 def nearest(name: str, allowed: Iterable[str]) -> str:

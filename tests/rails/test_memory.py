@@ -46,4 +46,5 @@ def test_what_an_allocator_says_is_known() -> None:
         torch.empty(2**60, dtype=torch.uint8)
     assert is_out_of_memory(refused.value)
     assert is_out_of_memory(MemoryError())
+    assert is_out_of_memory(type("OutOfMemoryError", (Exception,), {})("no room"))
     assert not is_out_of_memory(RuntimeError("shapes cannot be multiplied"))
