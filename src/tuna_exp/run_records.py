@@ -62,13 +62,7 @@ class RunRecord(Record):
 
 def read_runs(folders: Sequence[Path]) -> list[RunRecord]:
     """Return the records of the runs below folders; raises UserError where there are none."""
-    for folder in folders:
-        if not folder.is_dir():
-            beside = [p.name for p in folder.parent.iterdir()] if folder.parent.is_dir() else []
-            raise UserError(
-                f"runs={folder}: there is no such folder.{nearest(folder.name, beside)} Cure: give "
-                "the folder that a run or a sweep wrote, runs/DATE/TIME."
-            )
+    check_folders(folders, "runs/DATE/TIME")
     paths = [path for folder in folders for path in sorted(folder.rglob(RUN_FILE))]
     if not paths:
         names = ", ".join(map(str, folders))
@@ -79,6 +73,17 @@ def read_runs(folders: Sequence[Path]) -> list[RunRecord]:
     # A job that was done before is a link to that run, which may lie below a folder as well.
     paths = list(dict.fromkeys(path.resolve() for path in paths))
     return [read_whole(path, RunRecord.model_validate_json) for path in paths]
+
+
+def check_folders(folders: Sequence[Path], given: str) -> None:
+    """Raise UserError where a folder is not there; `given` says which may be."""
+    for folder in folders:
+        if not folder.is_dir():
+            beside = [p.name for p in folder.parent.iterdir()] if folder.parent.is_dir() else []
+            raise UserError(
+                f"runs={folder}: there is no such folder.{nearest(folder.name, beside)} Cure: give "
+                f"the folder that a run or a sweep wrote, {given}."
+            )
 
 
 def named_apart(records: Sequence[RunRecord]) -> dict[str, dict[str, Model]]:

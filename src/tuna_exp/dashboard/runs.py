@@ -17,9 +17,9 @@ from typing import Any, Literal, TypeVar
 import yaml
 from pydantic import ValidationError
 
-from tuna_exp.errors import UserError, nearest
 from tuna_exp.planned import STEPS_FILE, Planned
 from tuna_exp.records import Record
+from tuna_exp.run_records import check_folders
 from tuna_exp.secrets import is_secret
 from tuna_exp.sweeps.outcomes import FAILURE_FILE, JOB_FILE, RUN_FILE
 
@@ -60,13 +60,7 @@ def find_runs(folders: Sequence[Path]) -> list[RunFolder]:
 
     Raises UserError where a folder is not there; one without runs has none yet.
     """
-    for folder in folders:
-        if not folder.is_dir():
-            beside = [p.name for p in folder.parent.iterdir()] if folder.parent.is_dir() else []
-            raise UserError(
-                f"runs={folder}: there is no such folder.{nearest(folder.name, beside)} Cure: give "
-                "the folder that a run or a sweep wrote, runs/DATE/TIME, or that of all runs."
-            )
+    check_folders(folders, "runs/DATE/TIME, or that of all runs")
     places = dict.fromkeys(place for folder in folders for place in _places(folder))
     near = os.path.commonpath([folder.resolve() for folder in folders]) if folders else "."
     return [read_run(place, os.path.relpath(place.resolve(), near)) for place in places]

@@ -5,9 +5,12 @@ import inspect
 import logging
 import warnings
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tuna_exp.errors import ConfigError, in_short
+
+if TYPE_CHECKING:
+    from tuna_exp.sweeps.search import Settings
 
 SAMPLERS = {
     "tpe": "TPESampler",
@@ -65,24 +68,22 @@ def made(key: str, name: str, settings: Mapping[str, Any]) -> Any:
         ) from error
 
 
-def sampler(
-    name: str, seed: int, n_trials: int, n_jobs: int, told: int, settings: Mapping[str, Any]
-) -> Any:
+def sampler(name: str, settings: "Settings", told: int) -> Any:
     """Make a sampler; one that goes on after `told` trials does not draw again what was drawn.
 
     Raises ConfigError where Optuna refuses the settings.
     """
-    own: dict[str, Any] = {"seed": seed + told}
-    if name == "tpe" and n_jobs > 1:
+    own: dict[str, Any] = {"seed": settings.seed + told}
+    if name == "tpe" and settings.n_jobs > 1:
         own["constant_liar"] = True  # trials at the same time are kept apart
     if _AT_RANDOM.get(name) == "population_size":
         least, most = _POPULATION
-        own["population_size"] = min(max(n_trials // _GENERATIONS, least), most)
+        own["population_size"] = min(max(settings.n_trials // _GENERATIONS, least), most)
     if name == "cmaes":
         own["warn_independent_sampling"] = False  # told once, and not with every trial
     if name == "qmc":
-        own |= _of_one_sequence(seed, told)
-    return made("sampler", name, own | dict(settings))
+        own |= _of_one_sequence(settings.seed, told)
+    return made("sampler", name, own | dict(settings.sampler_settings))
 
 
 def check_dimensions(name: str, choices: Sequence[str], count: int) -> None:

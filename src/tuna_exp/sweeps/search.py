@@ -162,7 +162,8 @@ class Search:
         choices = [k for k, one in space.dimensions.items() if isinstance(one, Choice)]
         check_dimensions(self._sampler_name, choices, len(space.dimensions))
         check_trials(self._sampler_name, settings.n_trials, settings.sampler_settings)
-        self._sampler(0)  # in a trial: a wrong setting is refused before anything is written
+        # In a trial: a wrong setting is refused before anything is written.
+        sampler(self._sampler_name, settings, 0)
         self.pruner = made("pruner", settings.pruner, settings.pruner_settings)
 
     def run(self, launch: Launch) -> None:
@@ -195,17 +196,6 @@ class Search:
         several = "nsgaii" if len(self.goals) > 1 else "tpe"
         return several if self.settings.sampler == "auto" else self.settings.sampler
 
-    def _sampler(self, told: int) -> Any:
-        settings = self.settings
-        return sampler(
-            name=self._sampler_name,
-            seed=settings.seed,
-            n_trials=settings.n_trials,
-            n_jobs=settings.n_jobs,
-            told=told,
-            settings=settings.sampler_settings,
-        )
-
     def _opened(self) -> None:
         """Make the study or find it again."""
         import optuna
@@ -220,7 +210,7 @@ class Search:
             directions=["maximize" if goal.maximises else "minimize" for goal in self.goals],
         )
         self._check_same()
-        self.study.sampler = self._sampler(len(self.study.trials))
+        self.study.sampler = sampler(self._sampler_name, self.settings, len(self.study.trials))
         if self.queue and not self.study.trials:
             for point in grid(self.space, self.queue):
                 self.study.enqueue_trial(point)
