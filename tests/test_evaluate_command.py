@@ -195,6 +195,11 @@ def test_a_checkpoint_whose_training_was_pruned_is_known_by_its_files(tuna_exp: 
         ("evaluation.count=3", "'evaluation.count' is not a key.*evaluation.verifiable.count"),
         ("+evaluation.limt=3", "evaluation.limt is not a setting of anything. Did you mean 'limit"),
         ("evaluation.limit=0", "evaluation.limit=0: should be greater than or equal to 1"),
+        (
+            "evaluation=[lmentry,readings] benchmarks=b",
+            "lmentry.path=b/lmentry is not there. Cure: git clone .*aviaefrat/lmentry b/lmentry, or"
+            ".*readings.path=b/ambient/AmbiEnt/test.jsonl is not .*/ambient b/ambient, or",
+        ),
         ("evaluation=lmentri", "evaluation=lmentri: no such option"),
         ("+evaluation.lmentry.count=3", "evaluation.lmentry has no _target_.*~evaluation.lmentry"),
     ],

@@ -16,6 +16,7 @@ from tuna_exp.evaluation.base import Benchmark
 from tuna_exp.evaluation.contamination import Contamination
 from tuna_exp.evaluation.lm_eval.benchmark import LmEvalBenchmark
 from tuna_exp.evaluation.open_ended.judging import AnswerJudge
+from tuna_exp.evaluation.published import check_there
 from tuna_exp.llms.base import LLM
 from tuna_exp.models.student import Student
 from tuna_exp.plan import Step, Workspace, in_order
@@ -69,6 +70,7 @@ def untrained(label: str, llm: LLM) -> Subject:
 
 def check_benchmarks(benchmarks: Mapping[str, Benchmark]) -> None:
     """Raise UserError where a benchmark cannot be put to a model: its data is read for that."""
+    check_there(benchmarks)
     for name, benchmark in benchmarks.items():
         judging = judge_of(benchmark)
         if judging is not None:

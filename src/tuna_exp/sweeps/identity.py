@@ -18,7 +18,7 @@ from omegaconf import DictConfig, OmegaConf, open_dict
 
 from tuna_exp.sweeps.outcomes import RUN_FILE
 
-_PLACES = ("artifacts", "runs", "optimize")
+_PLACES = ("artifacts", "benchmarks", "runs", "optimize")
 _LOCKS = ".runs"
 
 

@@ -99,6 +99,19 @@ def test_clariq_has_one_item_per_request(tmp_path: Path) -> None:
         requests(path, "clariq", unclear_from=1).items()
 
 
+def test_clariq_is_read_as_published(tmp_path: Path) -> None:
+    """Tab-separated, a row for each facet and question of a request."""
+    path = tmp_path / "dev.tsv"
+    head = "topic_id\tinitial_request\ttopic_desc\tclarification_need\tquestion\n"
+    rows = ("1\tFind it.\tIt.\t1\tWhich?\n", "2\tFind them.\tThem.\t4\tWho?\n")
+    path.write_text(head + rows[0] * 2 + rows[1])
+    items = requests(path, "clariq").items()
+    assert [(i.id, i.text, is_unclear(i)) for i in items] == [
+        ("topic-1", "Find it.", False),
+        ("topic-2", "Find them.", True),
+    ]
+
+
 def test_a_file_of_another_layout_is_an_error(tmp_path: Path) -> None:
     path = written(tmp_path / "c.jsonl", [clamber("Who?", 1)])
     with pytest.raises(DataError, match="topic_id"):
@@ -127,6 +140,13 @@ def test_label_sets_are_compared(labels: str, text: str, score: float, tmp_path:
     made = readings(written(tmp_path / "a.jsonl", [pair(labels)]))
     said = made.score(made.items()[0], answer(text))
     assert (said.score, said.passed) == (score, score == 1.0)
+
+
+def test_a_published_file_names_no_split(tmp_path: Path) -> None:
+    row = pair("neutral")
+    del row["split"]
+    (item,) = readings(written(tmp_path / "a.jsonl", [row]), None).items()
+    assert (item.id, item.split) == ("pair-0", "")
 
 
 def test_figures_by_number_of_readings(tmp_path: Path) -> None:

@@ -41,6 +41,25 @@ def test_segments_become_instructions(file: Path) -> None:
     assert [item.kind for item in benchmark(file, ["en-zh"]).items()] == ["en-zh"]
 
 
+def test_a_folder_has_a_file_per_pair(tmp_path: Path) -> None:
+    """As sacrebleu's --echo prints them; a digest is of names and contents, not of places."""
+    for folder in ("a", "b"):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "de-en.tsv").write_text("Die Katze.\tThe cat.\nEin Hund.\tA dog.\n")
+    made = benchmark(tmp_path / "a")
+    assert [(i.id, i.input, i.reference) for i in made.items()] == [
+        ("de-en-1", "Die Katze.", "The cat."),
+        ("de-en-2", "Ein Hund.", "A dog."),
+    ]
+    assert made.digest() == benchmark(tmp_path / "b").digest()
+    (tmp_path / "a" / "de-en.tsv").write_text("Die Katze.\n")
+    with pytest.raises(DataError, match="de-en.tsv line 1: expected source, tab, reference"):
+        benchmark(tmp_path / "a").items()
+    (tmp_path / "a" / "de-en.tsv").unlink()
+    with pytest.raises(DataError, match="no file like de-en.tsv; it holds nothing. Cure: sacre"):
+        benchmark(tmp_path / "a").items()
+
+
 def test_a_pair_that_is_not_there_is_an_error(file: Path) -> None:
     with pytest.raises(ConfigError, match="'de-fr' has no segment .* holds de-en, en-zh"):
         benchmark(file, ["de-en", "de-fr"]).items()

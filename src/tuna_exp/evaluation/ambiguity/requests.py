@@ -8,6 +8,7 @@ measures are therefore ours. Left out: a judge that reads the answers (the open-
 have one) and conversations of more than one turn.
 """
 
+import csv
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -25,7 +26,7 @@ from tuna_exp.comparison.statistics import (
     sums_interval,
 )
 from tuna_exp.datasets.checking import Entry, Identifier, NotBlank, Shape, collect, fit
-from tuna_exp.datasets.reading import MalformedError, Rows, fingerprint, read_rows
+from tuna_exp.datasets.reading import MalformedError, Rows, fingerprint, read_rows, read_text
 from tuna_exp.errors import ConfigError
 from tuna_exp.evaluation.ambiguity.detector import VERSION, asks, assumes, without
 from tuna_exp.evaluation.base import Figure
@@ -67,7 +68,7 @@ class AmbiguityBenchmark:
     @cached_property
     def _items(self) -> list[Instruction]:
         cure = f"a file of the layout that evaluation.{self.name}.layout names: {self.layout}."
-        rows = read_rows(Path(self.path), None)
+        rows = _table(self.path) if _is_table(self.path) else read_rows(Path(self.path), None)
         parse: dict[str, Callable[[int, object], Entry]] = {
             "clamber": _clamber,
             "clariq": self._clariq,
@@ -212,6 +213,17 @@ def _entry(identifier: str, request: str, context: str, kind: str, unclear: bool
             id=identifier, instruction=request, input=context, kind=kind, split="test", check=check
         )
     )
+
+
+def _is_table(path: str) -> bool:
+    return path.removesuffix(".gz").endswith(".tsv")
+
+
+def _table(path: str) -> Rows:
+    """Read tab-separated rows under a line of names, as ClariQ is published."""
+    lines = read_text(Path(path)).splitlines()
+    rows = list(csv.DictReader(lines, delimiter="\t"))
+    return Rows(path, rows, lambda index: f"{Path(path).name} row {index + 1}")
 
 
 def _one_each(rows: Rows) -> Rows:

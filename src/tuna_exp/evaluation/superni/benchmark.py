@@ -35,10 +35,10 @@ _log = logging.getLogger(__name__)
 class SuperNIBenchmark:
     """The first `instances` of every listed task, with `shots` positive examples in the prompt.
 
-    `path` is a checkout of natural-instructions, a folder or a tar of its task files; or `hub_id`
-    and `revision` name a dataset of the Hub, and `path` is null. `task_list` is a file of task
-    names (null: the source's own list). Prompts are kept to `max_source_tokens` of the tokenizer of
-    `tokenizer_of` (null: no limit). Answers are greedy, `batch_size` at a time.
+    `path` is a checkout of natural-instructions, a folder or a tar of its task files; where
+    `hub_id` names a dataset of the Hub, that is read instead, at `revision`. `task_list` is a file
+    of task names (null: the source's own list). Prompts are kept to `max_source_tokens` of the
+    tokenizer of `tokenizer_of` (null: no limit). Answers are greedy, `batch_size` at a time.
     """
 
     name: str
@@ -59,7 +59,7 @@ class SuperNIBenchmark:
         What is missing of the official test set is logged and marked in all figures.
 
         Raises:
-            ConfigError: neither or both of `path` and `hub_id`, or what the source does not have.
+            ConfigError: neither `path` nor `hub_id`, or what the source does not have.
             UserError: data that is not there or broken, or a task with too few examples.
         """
         self._tell_missing()
@@ -126,18 +126,18 @@ class SuperNIBenchmark:
     def _found(self) -> Found:
         self._check()
         task_list = Path(self.task_list) if self.task_list else None
-        if self.path is None:
-            return read_hub(str(self.hub_id), self.revision, task_list, self.instances)
-        return read_local(Path(self.path), task_list, self.instances)
+        if self.hub_id is not None:
+            return read_hub(self.hub_id, self.revision, task_list, self.instances)
+        return read_local(Path(str(self.path)), task_list, self.instances)
 
     def _check(self) -> None:
-        if (self.path is None) == (self.hub_id is None):
+        if self.path is None and self.hub_id is None:
             raise ConfigError(
-                f"{self.name}: path={self.path} and hub_id={self.hub_id}; allowed: one of them. "
+                f"{self.name}: path=null and hub_id=null; one of them is needed. "
                 "Cure: path=<checkout of natural-instructions, or a tar of its task files>, or "
                 "hub_id=<dataset of the Hub>."
             )
-        if self.path is not None and self.revision is not None:
+        if self.hub_id is None and self.revision is not None:
             raise ConfigError(
                 f"{self.name}: revision={self.revision} with path={self.path}, which has none; "
                 "allowed: null. Cure: revision=null."

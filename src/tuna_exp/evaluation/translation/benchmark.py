@@ -10,7 +10,6 @@ from pathlib import Path
 
 from tuna_exp.comparison.statistics import Array, Bootstrap, Interval, mean_interval
 from tuna_exp.datasets.checking import Entry, Identifier, NotBlank, Shape, collect, fit
-from tuna_exp.datasets.reading import fingerprint, read_rows
 from tuna_exp.errors import ConfigError, nearest
 from tuna_exp.evaluation.base import Figure
 from tuna_exp.evaluation.translation.scores import (
@@ -23,6 +22,7 @@ from tuna_exp.evaluation.translation.scores import (
     resampled,
     signature,
 )
+from tuna_exp.evaluation.translation.segments import read_segments, segments_digest
 from tuna_exp.llms.decoding import Decoding
 from tuna_exp.records import Candidate, Instruction, Prediction
 
@@ -50,7 +50,7 @@ class _Row(Shape):
 
 @dataclass(frozen=True)
 class TranslationBenchmark:
-    """Segments of a file of JSON lines {pair: de-en, index, source, reference}.
+    """Segments of a file of JSON lines {pair: de-en, index, source, reference}, or of TSV files.
 
     `pairs` are those that are asked, None: all of the file. `instruction` has places {source} and
     {target} for the languages' names; the segment follows it.
@@ -65,8 +65,8 @@ class TranslationBenchmark:
 
     @cached_property
     def _entries(self) -> list[Instruction]:
-        cure = "a file of JSON lines with pair, index, source and reference."
-        made = collect(read_rows(Path(self.path), None), self._entry, cure)
+        cure = "JSON lines with pair, index, source and reference, or a folder of de-en.tsv."
+        made = collect(read_segments(Path(self.path)), self._entry, cure)
         items = [entry.instruction for entry in made]
         known = list(dict.fromkeys(item.kind for item in items))
         for pair in self.pairs or ():
@@ -118,7 +118,7 @@ class TranslationBenchmark:
         targets = sorted({item.kind.partition("-")[2] for item in self._entries})
         return {
             "benchmark": "translation",
-            "sha256": fingerprint(Path(self.path)),
+            "sha256": segments_digest(Path(self.path)),
             "pairs": None if self.pairs is None else list(self.pairs),
             "instruction": self.instruction,
             "signatures": [
