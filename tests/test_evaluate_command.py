@@ -16,6 +16,8 @@ from tests.services.loopback import running
 from tuna_exp import cli
 from tuna_exp.config_types import check_config
 from tuna_exp.evaluate_command import USAGE, parsed_apart
+from tuna_exp.evaluation.verifiable import VerifiableBenchmark
+from tuna_exp.records import Candidate
 from tuna_exp.store import Store
 
 SMALL = (
@@ -195,8 +197,10 @@ def test_a_checkpoint_whose_training_was_pruned_is_known_by_its_files(tuna_exp: 
         ("evaluation.count=3", "'evaluation.count' is not a key.*evaluation.verifiable.count"),
         ("+evaluation.limt=3", "evaluation.limt is not a setting of anything. Did you mean 'limit"),
         ("evaluation.limit=0", "evaluation.limit=0: should be greater than or equal to 1"),
+        ("subject=answers", "none is named .answers.path=null.. Cure: answers.path=FILE"),
+        ("subject=answers answers.path=no.jsonl", "no.jsonl does not exist"),
         (
-            "evaluation=[lmentry,readings] benchmarks=b",
+            "evaluation=[verifiable,lmentry,readings] benchmarks=b",
             "lmentry.path=b/lmentry is not there. Cure: git clone .*aviaefrat/lmentry b/lmentry, or"
             ".*readings.path=b/ambient/AmbiEnt/test.jsonl is not .*/ambient b/ambient, or",
         ),
@@ -239,3 +243,42 @@ def test_answers_are_judged_beside_a_reference(
     facts = judged["facts"]
     assert facts["wins"] + facts["ties"] + facts["losses"] == facts["items"] == 4
     assert judged["attempts"] == 1
+
+
+def test_answers_made_elsewhere_are_scored(
+    tuna_exp: Command, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Of 24 references the first two are taken away; what time and tokens they took is unknown.
+
+    What the command wrote of one model is scored again as a file, with the same score; of other
+    items it is refused.
+    """
+
+    def scored(*arguments: str) -> tuple[float, float | None, str]:
+        assert tuna_exp("evaluate", *arguments, "--json") == 0, capsys.readouterr().err
+        told = json.loads(capsys.readouterr().out)
+        (row,) = [one for one in told["rows"] if one["split"] == "all"]
+        return row["score"]["value"], row["response_tokens"], row["method"]
+
+    benchmark = VerifiableBenchmark(24, 1, None, 4, 4)
+    items = benchmark.items()
+    right = [{"id": item.id, "answer": item.reference} for item in items]
+    lines = [{**one, "answer": ""} for one in right[:2]] + right[2:]
+    Path("expert.jsonl").write_text("\n".join(map(json.dumps, lines)))
+    texts = ["", "", *(str(item.reference) for item in items[2:])]
+    by_hand = [
+        benchmark.score(i, Candidate(text=t)).score for i, t in zip(items, texts, strict=True)
+    ]
+    score, tokens, name = scored("subject=answers", "answers.path=expert.jsonl")
+    assert (score, tokens, name) == (pytest.approx(sum(by_hand) / 24), None, "expert")
+    assert 0.8 < score < 1.0
+    score, _, _ = scored()
+    (path,) = [
+        file.with_name("predictions.jsonl")
+        for file in Path("artifacts/evaluate").glob("*/manifest.json")
+        if "expert" not in file.read_text()
+    ]
+    of_ours = ("subject=answers", f"answers.path={path}", "answers.fields=null")
+    assert scored(*of_ours, "answers.name=again") == (score, None, "again")
+    assert tuna_exp("evaluate", *of_ours, "evaluation.verifiable.seed=5") == 2
+    assert re.search("answers .* Cure: answers.path=", capsys.readouterr().err)

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tuna_exp import comparable
+from tuna_exp.datasets.overlap import RUN_OF_WORDS
 from tuna_exp.errors import UserError
 from tuna_exp.plan import Step, Workspace, execute
 from tuna_exp.progress import Display
@@ -51,7 +52,14 @@ def compare_runs(
     remarks += unlike(named, settings.baseline, finished)
     measured = [step for record in records for step in finished.rankings(record.comparison)]
     overlaps = [one for record in records for one in finished.overlaps(record.comparison)]
-    final = compare_step(evaluated, settings, measured, list(dict.fromkeys(overlaps)), remarks)
+    final = compare_step(
+        evaluated,
+        settings,
+        measured,
+        list(dict.fromkeys(overlaps)),
+        remarks,
+        finished.run_of_words(records[0].comparison),
+    )
     with Display() as display:
         artifact = execute([final], finished.store, display)[final.digest]
     if out is not None:
@@ -135,6 +143,10 @@ class Finished:
 
         found = self._manifest(comparison)["settings"].get("overlaps", [])
         return [Contamination.model_validate(one) for one in found]
+
+    def run_of_words(self, comparison: str) -> int:
+        """Return how many words in a row were looked for in a comparison's training data."""
+        return int(self._manifest(comparison)["settings"].get("run_of_words", RUN_OF_WORDS))
 
     def lineage(self, model: Model) -> comparable.Lineage:
         """Return all that made a model."""

@@ -28,6 +28,8 @@ from tuna_exp.secrets import CURE, is_secret
 HYDRA_KEYS = frozenset({"_target_", "_partial_", "_convert_", "_recursive_", "_args_"})
 # Groups whose option holds any number of parts by name.
 COLLECTIONS = frozenset({"method", "logger", "callbacks", "evaluation", "extra_rankers"})
+# Keys of evaluation that are no benchmark: they hold for all.
+OF_ALL_BENCHMARKS = frozenset({"limit", "temperature", "top_p", "top_k", "seed"})
 # Keys below which names are the user's own, wherever they are.
 NAMED = frozenset({"members", "weights"})
 # Anything may stand in these: a service alone knows what it takes.
@@ -174,7 +176,7 @@ def wrong_baseline(config: DictConfig) -> Iterator[str]:
 
 def no_benchmark(config: DictConfig) -> Iterator[str]:
     """Yield a sentence where there is nothing to evaluate on."""
-    if "evaluation" in config and not set(config.evaluation) - {"limit"}:
+    if "evaluation" in config and not set(config.evaluation) - OF_ALL_BENCHMARKS:
         yield "evaluation names no benchmark. Cure: evaluation=verifiable."
 
 

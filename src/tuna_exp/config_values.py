@@ -63,7 +63,13 @@ RULES: Mapping[str, Any] = {
     "executor.restarts": Whole,
     "seed": Annotated[int, Field(ge=0, lt=2**32)],  # NumPy takes no more
     "artifacts": Words,
+    "benchmarks": Words,
+    "evaluation.temperature": AtLeastZero | None,
+    "evaluation.top_p": NonZeroShare | None,
+    "evaluation.top_k": Whole | None,
     "runs": Words,
+    "StoredAnswers.path": Words | None,
+    "StoredAnswers.name": Words | None,
     "optimize": Annotated[list[Words], Field(min_length=1)],
     "max_refused": Share,
     "allow_contaminated": list[Words],

@@ -7,7 +7,7 @@ sweep (`-m model=A,B`) does that and ends in their comparison.
 
 import re
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -32,17 +32,20 @@ from tuna_exp.quiet import quiet_libraries
 from tuna_exp.sweeps.identity import identity
 
 if TYPE_CHECKING:
+    from tuna_exp.evaluation.base import Benchmark
+    from tuna_exp.evaluation.contamination import Contamination
     from tuna_exp.scoring import Subject
 
-SUBJECTS = ("model", "teacher")
-USAGE = """usage: tuna-exp evaluate [subject=model|teacher] [GROUP=OPTION ...] [KEY=VALUE ...]
-       [--json]
+SUBJECTS = ("model", "teacher", "answers")
+USAGE = """usage: tuna-exp evaluate [subject=model|teacher|answers] [GROUP=OPTION ...]
+       [KEY=VALUE ...] [--json]
 
 Score one model on benchmarks; what is there already is not computed again.
 
   tuna-exp evaluate model=smollm2_135m evaluation=verifiable evaluation.limit=50
   tuna-exp evaluate model=hub model.name=FOLDER_OR_ID     a checkpoint folder or a Hub model
   tuna-exp evaluate subject=teacher teacher=openai        a service, or whoever else teaches
+  tuna-exp evaluate subject=answers answers.path=FILE     what a model answered elsewhere
   tuna-exp evaluate -m model=tiny,smollm2_135m            several, then compared
 """
 _CHECKPOINT = re.compile(r"train/([0-9a-f]{16})/checkpoint")
@@ -67,7 +70,7 @@ def parsed_apart(
         raise ConfigError(
             f"subject={subject}: who is evaluated; allowed: {', '.join(SUBJECTS)}."
             f"{nearest(subject, SUBJECTS)} Cure: subject=model model=OPTION, or subject=teacher "
-            "teacher=OPTION."
+            "teacher=OPTION, or subject=answers answers.path=FILE."
         )
     rest = [argument for argument in arguments if argument not in (*own, "--json")]
     return partial(run_evaluation, subject, "--json" in arguments), words_for(subject), rest
@@ -96,10 +99,16 @@ def run_evaluation(
     benchmarks = build_benchmarks(config)
     check_benchmarks(benchmarks)
     name, chosen = subject_of(config, subject)
+    overlaps = overlaps_with(config, benchmarks)
     save_settings(config, overrides, output)
     comparison = replace(make(config.comparison), baseline=name)
     scored = scores(chosen, benchmarks, comparison.bootstrap, config.max_refused)
-    final = compare_step({name: of_one_run(scored, "")}, comparison)
+    final = compare_step(
+        {name: of_one_run(scored, "")},
+        comparison,
+        overlaps=overlaps,
+        run_of_words=config.contamination.run_of_words,
+    )
     own = identity(config, words_for(subject))
     run = Run(
         Path(config.artifacts),
@@ -119,6 +128,30 @@ def run_evaluation(
         show_comparison(artifact)
 
 
+def overlaps_with(
+    config: DictConfig, benchmarks: Mapping[str, "Benchmark"]
+) -> "list[Contamination]":
+    """Return what of each benchmark stands in the dataset, where the command names one.
+
+    That is what the model was trained on. Raises ConfigError where a benchmark stands in it that
+    must not be trained on.
+    """
+    from tuna_exp.evaluation.contamination import in_dataset, refuse_contaminated
+
+    if not any(one.startswith("dataset=") for one in HydraConfig.get().overrides.task):
+        return []
+    dataset = make(config.dataset)
+    instructions = dataset.load()
+    ranked = dataset.load_ranked() if getattr(dataset, "ranked", False) else ()
+    run = config.contamination.run_of_words
+    found = [
+        in_dataset(name, benchmark.items(), instructions, ranked, run)
+        for name, benchmark in benchmarks.items()
+    ]
+    refuse_contaminated(found, make(config.allow_contaminated))
+    return found
+
+
 def subject_of(config: DictConfig, subject: str) -> tuple[str, "Subject"]:
     """Return what the model to be scored is called, and the model."""
     from tuna_exp.scoring import trained, untrained
@@ -127,6 +160,9 @@ def subject_of(config: DictConfig, subject: str) -> tuple[str, "Subject"]:
     if subject == "teacher":
         name = OmegaConf.select(config, "teacher.endpoint.model") or f"teacher {choices.teacher}"
         return str(name), untrained(str(name), make(config.teacher))
+    if subject == "answers":
+        stored = make(config.answers)
+        return stored.called, untrained(stored.called, stored)
     student = build_student(config)
     model = trained_here(config)
     if model is not None:

@@ -16,7 +16,7 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
-from tuna_exp.config_types import check_config
+from tuna_exp.config_types import OF_ALL_BENCHMARKS, check_config
 from tuna_exp.errors import ConfigError, UserError, in_short
 from tuna_exp.parallel.launched import ALONE
 from tuna_exp.quiet import quiet_libraries, quiet_lightning, quiet_tracker
@@ -314,10 +314,12 @@ def build_student(config: DictConfig) -> "Student":
 
 def build_benchmarks(config: DictConfig) -> dict[str, "Benchmark"]:
     """Make the chosen benchmarks, each cut down to `evaluation.limit` items."""
-    from tuna_exp.evaluation.subset import Subset
+    from tuna_exp.evaluation.subset import Drawn, Subset
 
-    chosen = {name: node for name, node in config.evaluation.items() if name != "limit"}
-    return {str(name): Subset(make(node), config.evaluation.limit) for name, node in chosen.items()}
+    asked = config.evaluation
+    drawn = Drawn(asked.temperature, asked.top_p, asked.top_k, asked.seed)
+    chosen = {str(n): node for n, node in asked.items() if n not in OF_ALL_BENCHMARKS}
+    return {name: Subset(make(node), asked.limit, drawn) for name, node in chosen.items()}
 
 
 def build_training(config: DictConfig, name: str, team: "Team | None" = None) -> "Part":

@@ -3,14 +3,15 @@
 from collections.abc import Callable, Mapping, MutableMapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property, partial
-from itertools import chain
 from typing import Any
 
 from tuna_exp.errors import ConfigError, DataError
 from tuna_exp.evaluation.base import Benchmark
 from tuna_exp.evaluation.contamination import (
+    REFUSED,
     Contamination,
     contamination,
+    in_dataset,
     refuse_contaminated,
 )
 from tuna_exp.llms.base import LLM, Sampling
@@ -34,7 +35,7 @@ from tuna_exp.scoring import (
 from tuna_exp.sequences import Picked, where
 from tuna_exp.services import billing
 from tuna_exp.stages.compare import Settings as ComparisonSettings
-from tuna_exp.stages.rank import mix, rank, require_order, take_over
+from tuna_exp.stages.rank import mix, rank, require_order, responses_of, take_over
 from tuna_exp.stages.readiness import check_answers, check_likelihood, check_references
 from tuna_exp.stages.sample import Drawing, redraws, sample
 from tuna_exp.stages.tokenise import (
@@ -45,6 +46,7 @@ from tuna_exp.stages.tokenise import (
 )
 from tuna_exp.stages.train import CHECKPOINT, Training, train_ranked, train_sft
 from tuna_exp.stages.versions import VERSIONS
+from tuna_exp.store import Artifact
 
 
 @dataclass(frozen=True)
@@ -219,13 +221,28 @@ class Lab:
     def rank_by_teacher(self, candidates: Step) -> Step:
         """Return the step that ranks the teacher's samples by its own likelihood."""
         step = self._rank(candidates, self.teacher_ranker, "rank teacher's samples")
-        return replace(step, accept=partial(require_order, self.max_refused))
+        return replace(step, accept=self._accept_sampled)
 
     def rank_by_reading(self, candidates: Step) -> Step:
         """Return the step in which the ranker reads and orders a student's samples."""
         label = f"rank samples of {candidates.label.removeprefix('sample ')}"
         step = self._rank(candidates, self.ranker, label)
-        return replace(step, accept=partial(require_order, self.max_refused))
+        return replace(step, accept=self._accept_sampled)
+
+    def _accept_sampled(self, ranking: Artifact) -> None:
+        """Raise UserError where ranked samples are not to be learned from.
+
+        They have no order, or hold items of a benchmark that must not be trained on.
+        """
+        require_order(self.max_refused, ranking)
+        found = [
+            contamination(
+                name, benchmark.items(), (), responses_of(ranking.folder), self.run_of_words
+            )
+            for name, benchmark in self.benchmarks.items()
+            if name in REFUSED
+        ]
+        refuse_contaminated(found, self.allow_contaminated)
 
     def mix(self, rankings: Mapping[str, Step]) -> Step:
         """Return the step that puts the sets of several rankings into one."""
@@ -264,16 +281,14 @@ class Lab:
             for name, model in models.items()
         }
         measured = self._measured(self.train_sft())
-        return compare_step(scored, self.comparison, measured, overlaps)
+        return compare_step(
+            scored, self.comparison, measured, overlaps, run_of_words=self.run_of_words
+        )
 
     def _overlap(self, name: str, benchmark: Benchmark) -> Contamination:
         """Look for a benchmark's items in the dataset; what is sampled is not there yet."""
-        asked = (instruction.text for instruction in self.instructions)
-        said = chain(
-            (instruction.reference for instruction in self.instructions if instruction.reference),
-            (r.text for example in self.published or () for r in example.responses),
-        )
-        return contamination(name, benchmark.items(), asked, said, self.run_of_words)
+        ranked = self.published or ()
+        return in_dataset(name, benchmark.items(), self.instructions, ranked, self.run_of_words)
 
     def _measured(self, student: Step) -> list[Step]:
         """Rank the SFT model's samples only to see how far each ranker can be trusted."""

@@ -11,12 +11,15 @@ from pathlib import Path
 from typing import Any
 
 from tuna_exp.comparison.statistics import Bootstrap
+from tuna_exp.datasets.overlap import RUN_OF_WORDS
 from tuna_exp.errors import ConfigError
 from tuna_exp.evaluation.base import Benchmark
 from tuna_exp.evaluation.contamination import Contamination
 from tuna_exp.evaluation.lm_eval.benchmark import LmEvalBenchmark
 from tuna_exp.evaluation.open_ended.judging import AnswerJudge
 from tuna_exp.evaluation.published import check_there
+from tuna_exp.evaluation.stored import StoredAnswers
+from tuna_exp.evaluation.subset import Subset, seed_of
 from tuna_exp.llms.base import LLM
 from tuna_exp.models.student import Student
 from tuna_exp.plan import Step, Workspace, in_order
@@ -79,6 +82,13 @@ def check_benchmarks(benchmarks: Mapping[str, Benchmark]) -> None:
         for key, size in sizes.items():
             if size < 1:
                 raise ConfigError(f"evaluation.{name}.{key}: {size}. Cure: give 1 or more.")
+        benchmark.decoding()
+        changes = benchmark.drawn.changes if isinstance(benchmark, Subset) else {}
+        if changes and harness_of(benchmark) is not None:
+            raise ConfigError(
+                f"evaluation.{next(iter(changes))} has no effect on evaluation.{name}, whose tasks "
+                f"say how answers are drawn. Cure: leave it out, or evaluation.{name}.gen_kwargs."
+            )
 
 
 def scores(
@@ -182,6 +192,8 @@ def answer(subject: Subject, name: str, benchmark: Benchmark) -> Step:
             harness.check_model(subject.like)
         if subject.known is not None:
             subject.known.check()
+        if isinstance(subject.known, StoredAnswers):
+            subject.known.check_items(items)
 
     read = sum(10 + len(item.text) / 4 for item in items)
     step = Step(
@@ -198,7 +210,8 @@ def answer(subject: Subject, name: str, benchmark: Benchmark) -> Step:
         return step
     if harness is not None:
         return replace(step, bill=partial(bill, subject.known, harness, items))
-    return replace(step, bill=partial(billing.answering, subject.known, items, decoding, 0))
+    seed = seed_of(benchmark)
+    return replace(step, bill=partial(billing.answering, subject.known, items, decoding, seed))
 
 
 def harness_of(benchmark: Benchmark) -> LmEvalBenchmark | None:
@@ -213,11 +226,13 @@ def compare_step(
     measured: Sequence[Step] = (),
     overlaps: Sequence[Contamination] = (),
     remarks: Sequence[str] = (),
+    run_of_words: int = RUN_OF_WORDS,
 ) -> Step:
     """Return the step that compares models, with all that they and `measured` stand on.
 
-    `overlaps` say how much of each benchmark stands in the data that the models were trained on,
-    `remarks` what the models do not have in common.
+    `overlaps` say how much of each benchmark stands in the data that the models were trained on; in
+    responses that were sampled for it runs of `run_of_words` are looked for. `remarks` say what the
+    models do not have in common.
     """
     final = [
         step
@@ -239,7 +254,8 @@ def compare_step(
     found = [one.model_dump(mode="json") for one in overlaps]
     decisive = {"methods": methods, "benchmarks": order, "overlaps": found, **asdict(settings)}
     decisive |= {"remarks": list(remarks)} if remarks else {}
-    run = partial(compare, methods, order, settings, overlaps, remarks=remarks)
+    decisive["run_of_words"] = run_of_words
+    run = partial(compare, methods, order, settings, overlaps, run_of_words, remarks=remarks)
     return Step("compare", "compare", VERSIONS["compare"], decisive, inputs, run)
 
 

@@ -50,9 +50,12 @@ def mean_of(costs: Sequence[Compute]) -> Compute:
 
 
 def inference_of(facts: Mapping[str, Any], seconds: float) -> Inference | None:
-    """Return what the items of an evaluation took; None for one without items or time."""
+    """Return what the items of an evaluation took; None for one without items or time.
+
+    What a model answered elsewhere took there is not known.
+    """
     items = int(facts.get("items", 0))
-    if not items or seconds <= 0:
+    if not items or seconds <= 0 or facts.get("answered_elsewhere"):
         return None
     flops, joules = facts.get("flops"), facts.get("joules")
     return Inference(

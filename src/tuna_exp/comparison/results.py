@@ -346,7 +346,7 @@ def _row(
         score=pooled_interval(runs, bootstrap),
         passed=_mean([float(prediction.passed) for prediction in every]),
         difference=difference,
-        response_tokens=_mean([float(prediction.tokens) for prediction in every]),
+        response_tokens=_mean([float(p.tokens) for p in every if p.tokens]),
         seeds=len(runs),
     )
 

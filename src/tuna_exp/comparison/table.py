@@ -337,7 +337,7 @@ def _cost(comparison: Comparison, row: Row) -> list[str]:
     result = comparison.result_of(row.method)
     tokens = result.tokens
     return [
-        f"{row.response_tokens:.0f}" if row.items else wording.UNKNOWN,
+        wording.response_tokens(row),
         wording.duration(result.seconds),
         *map(wording.count, (tokens.trained, tokens.generated, tokens.judge_read)),
         *([wording.dollars(tokens.usd)] if comparison.paid else []),

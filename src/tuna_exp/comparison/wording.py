@@ -53,6 +53,11 @@ def held_out(comparison: Comparison, row: Row) -> str:
     return f"{row.items} held-out items{seeds}{mark}"
 
 
+def response_tokens(row: Row) -> str:
+    """Mean tokens of the answers whose tokens are known."""
+    return UNKNOWN if math.isnan(row.response_tokens) else f"{row.response_tokens:.0f}"
+
+
 def points(interval: Interval | None) -> str:
     """+6.2 [+1.1, +11.3]: a difference of shares and its interval, in percentage points."""
     if interval is None or math.isnan(interval.value):

@@ -8,10 +8,11 @@ hold, and scores over the clean items alone.
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import chain
 
 from tuna_exp.datasets.overlap import Index, runs_of, words_of
 from tuna_exp.errors import ConfigError, nearest
-from tuna_exp.records import Instruction, Record
+from tuna_exp.records import Instruction, RankedExample, Record
 
 # Its authors ask that it be in no training data, and its items are short enough to be learned.
 REFUSED = ("lmentry",)
@@ -102,6 +103,20 @@ def contamination(
     )
 
 
+def in_dataset(
+    benchmark: str,
+    items: Sequence[Instruction],
+    instructions: Sequence[Instruction],
+    published: Sequence[RankedExample],
+    run_of_words: int,
+) -> Contamination:
+    """Look for a benchmark's items in a dataset: its instructions, references, ranked responses."""
+    asked = (instruction.text for instruction in instructions)
+    references = (one.reference for one in instructions if one.reference)
+    ranked = (r.text for example in published for r in example.responses)
+    return contamination(benchmark, items, asked, chain(references, ranked), run_of_words)
+
+
 def remark(one: Contamination) -> str:
     """Return what every result on a benchmark says of it."""
     if not one.either:
@@ -114,6 +129,25 @@ def remark(one: Contamination) -> str:
         f"the training data, {one.in_instructions:,} in instructions and {one.in_responses:,} in "
         f"responses: as whole texts, or by {one.run_of_words} words in a row. Scores on it may be "
         "flattered."
+    )
+
+
+def remark_on_sampled(one: Contamination, responses: int) -> str:
+    """Return what a result says of the responses that were sampled and ranked for training."""
+    among = f"{responses:,} responses that were sampled and ranked for training"
+    if not one.either:
+        return f"None of the {one.items:,} items of {one.benchmark} stands in the {among}."
+    return (
+        f"{one.either:,} of the {one.items:,} items of {one.benchmark} ({one.share:.1%}) stand in "
+        f"the {among}. Scores on it may be flattered."
+    )
+
+
+def remark_on_unknown(benchmark: str) -> str:
+    """Return what a result says where the training data is not known."""
+    return (
+        f"Nobody looked for the items of {benchmark} in the training data, which is not known "
+        "here. Cure: tuna-exp evaluate ... dataset=OPTION, with what the model was trained on."
     )
 
 

@@ -7,10 +7,10 @@ be comparable.
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from hashlib import sha256
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from tuna_exp.comparison.statistics import Bootstrap
 from tuna_exp.evaluation.base import Benchmark, Figure
@@ -27,11 +27,34 @@ VERSION = 1
 
 
 @dataclass(frozen=True)
+class Drawn:
+    """How answers are drawn where it is not as a benchmark says: None leaves that as it is.
+
+    `seed` is that of answers which are drawn at all.
+    """
+
+    temperature: float | None = None
+    top_p: float | None = None
+    top_k: int | None = None
+    seed: int = 0
+
+    @property
+    def changes(self) -> dict[str, float | int]:
+        """Return what is not as a benchmark says."""
+        asked = {"temperature": self.temperature, "top_p": self.top_p, "top_k": self.top_k}
+        return {name: value for name, value in asked.items() if value is not None}
+
+
+@dataclass(frozen=True)
 class Subset:
-    """`limit` items of a benchmark, or all of them where it is None. Reads the items once."""
+    """`limit` items of a benchmark, or all of them where it is None. Reads the items once.
+
+    Answers are drawn as `drawn` says, where it says anything.
+    """
 
     benchmark: Benchmark
     limit: int | None
+    drawn: Drawn = Drawn()
 
     @property
     def name(self) -> str:
@@ -74,8 +97,9 @@ class Subset:
         return list(self._chosen)
 
     def decoding(self) -> Decoding:
-        """Return how an answer is drawn."""
-        return self.benchmark.decoding()
+        """Return how an answer is drawn. Raises ConfigError for what nothing is drawn with."""
+        changes: dict[str, Any] = self.drawn.changes
+        return replace(self.benchmark.decoding(), **changes)
 
     def score(self, instruction: Instruction, answer: Candidate) -> Prediction:
         """Score one answer."""
@@ -87,10 +111,12 @@ class Subset:
 
     @cached_property
     def _digest(self) -> dict[str, object]:
-        whole = self.benchmark.digest()
-        if self.limit is None or self.limit >= self.of:
-            return whole
-        return {**whole, "subset": {"limit": self.limit, "seed": SEED, "version": VERSION}}
+        told = self.benchmark.digest()
+        if self.limit is not None and self.limit < self.of:
+            told |= {"subset": {"limit": self.limit, "seed": SEED, "version": VERSION}}
+        if self.decoding().temperature:
+            told |= {"drawn": vars(self.drawn)}
+        return told
 
     @cached_property
     def _chosen(self) -> list[Instruction]:
@@ -104,6 +130,11 @@ class Subset:
 def whole_size(benchmark: Benchmark) -> int:
     """Return how many items a benchmark, or the one that a subset is of, has."""
     return benchmark.of if isinstance(benchmark, Subset) else len(benchmark.items())
+
+
+def seed_of(benchmark: Benchmark) -> int:
+    """Return the seed that a benchmark's answers are drawn with."""
+    return benchmark.drawn.seed if isinstance(benchmark, Subset) else 0
 
 
 def stratified(items: Sequence[Instruction], limit: int) -> list[Instruction]:

@@ -33,12 +33,13 @@ from tuna_exp.comparison.verdicts import verdicts
 from tuna_exp.datasets.verifiable import verify
 from tuna_exp.efficiency.meters import noted
 from tuna_exp.evaluation.base import Figure
-from tuna_exp.evaluation.contamination import Contamination, remark
+from tuna_exp.evaluation.contamination import Contamination
 from tuna_exp.evaluation.open_ended.judging import Comparison as Judged
 from tuna_exp.evaluation.open_ended.win_rates import comparison_figures
 from tuna_exp.plan import Workspace
 from tuna_exp.rankers.base import ranker_of
 from tuna_exp.records import Instruction, Prediction, RankedExample, all_records, read_records
+from tuna_exp.stages.contaminated import contaminations
 from tuna_exp.stages.evaluate import PREDICTIONS, read_figures
 from tuna_exp.stages.judge import COMPARISONS, OTHERS, OURS
 from tuna_exp.stages.rank import RANKING
@@ -120,6 +121,7 @@ def compare(
     benchmarks: Sequence[str],
     settings: Settings,
     overlaps: Sequence[Contamination],
+    run_of_words: int,
     work: Workspace,
     remarks: Sequence[str] = (),
 ) -> None:
@@ -127,17 +129,20 @@ def compare(
 
     `methods` names, by method, benchmark and seed, the figures among the inputs; the first of
     `benchmarks` is that which methods are compared by. `overlaps` are told with the benchmarks,
-    `remarks` say what methods do not have in common.
+    with what of them stands in sampled responses by runs of `run_of_words`; `remarks` say what
+    methods do not have in common.
     """
     inputs = Inputs(work.inputs)
     work.bar.start(3, "parts")
     bootstrap = settings.bootstrap
-    scored = [
-        replace(
-            one, remarks=(*one.remarks, *(remark(o) for o in overlaps if o.benchmark == one.name))
-        )
-        for one in (benchmark_of(inputs, name, methods, settings) for name in benchmarks)
-    ]
+    trained_on = trained_rankings(inputs, methods)
+    scored = []
+    for name in benchmarks:
+        found = benchmark_of(inputs, name, methods, settings)
+        known = [one for one in overlaps if one.benchmark == name]
+        items = items_of(inputs, name, methods)
+        told = contaminations(name, items, known, trained_on, run_of_words)
+        scored.append(replace(found, remarks=(*found.remarks, *told)))
     first = scored[0]
     kept = {
         method: {seed: made[first.name][seed] for seed in first.runs[method]}
@@ -259,6 +264,24 @@ def judged_by(folder: Path, manifest: Mapping[str, Any]) -> dict[str, Any]:
     told = {"snapshot": ", ".join(named)} if named else {}
     beside = "baseline" if OTHERS in manifest["inputs"] else "reference"
     return {"judge": {**manifest["settings"]["judging"], **told, "compared_with": beside}}
+
+
+def trained_rankings(
+    inputs: Inputs, methods: Mapping[str, Mapping[str, Mapping[str, str]]]
+) -> list[Path]:
+    """Return the folders of the rankings that any of the models stands on, each once."""
+    figures = [f for made in methods.values() for seeds in made.values() for f in seeds.values()]
+    names = dict.fromkeys(name for one in figures for name in inputs.ancestors(one))
+    return [inputs.folders[n] for n in names if inputs.manifests[n]["stage"] == "rank"]
+
+
+def items_of(
+    inputs: Inputs, benchmark: str, methods: Mapping[str, Mapping[str, Mapping[str, str]]]
+) -> list[Instruction]:
+    """Return the items of a benchmark, as the first model was asked them."""
+    figures = next(name for made in methods.values() for name in made.get(benchmark, {}).values())
+    folder = inputs.folders[inputs.asked(figures)]
+    return [p.instruction for p in read_records(folder / PREDICTIONS, Prediction)]
 
 
 def write_table(comparison: Comparison, path: Path) -> None:

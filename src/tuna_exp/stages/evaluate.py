@@ -15,7 +15,8 @@ from tuna_exp.comparison.json_text import json_text
 from tuna_exp.comparison.statistics import Bootstrap, Interval
 from tuna_exp.efficiency.flops import answering, responses
 from tuna_exp.evaluation.base import Benchmark, Figure
-from tuna_exp.evaluation.subset import whole_size
+from tuna_exp.evaluation.stored import StoredAnswers
+from tuna_exp.evaluation.subset import seed_of, whole_size
 from tuna_exp.llms.base import LLM, OpenLLM
 from tuna_exp.llms.decoding import Decoding
 from tuna_exp.plan import Workspace
@@ -42,7 +43,7 @@ def evaluate(llm: LLM, benchmark: Benchmark, work: Workspace) -> None:
 
         def answer(batches: Iterable[Sequence[Instruction]]) -> Iterator[list[Prediction]]:
             asked, given = tee(batches)
-            drawn = session.map(partial(ask, decoding=decoding), given)
+            drawn = session.map(partial(ask, decoding=decoding, seed=seed_of(benchmark)), given)
             for batch, answers in zip(asked, drawn, strict=True):
                 note_cost(work, answers)
                 yield [benchmark.score(i, said) for i, said in zip(batch, answers, strict=True)]
@@ -51,6 +52,8 @@ def evaluate(llm: LLM, benchmark: Benchmark, work: Workspace) -> None:
         answered = journal.complete(Picked(items, order), size, answer, work.bar, "items")
     predictions = [*Picked(answered, turned_back(order))]
     write_records(work.folder / PREDICTIONS, predictions)
+    if isinstance(llm, StoredAnswers):
+        work.note(answered_elsewhere=True)
     work.note(
         items=len(items),
         of=whole_size(benchmark),
@@ -68,9 +71,11 @@ def evaluate(llm: LLM, benchmark: Benchmark, work: Workspace) -> None:
     )
 
 
-def ask(opened: OpenLLM, batch: Sequence[Instruction], decoding: Decoding) -> list[Candidate]:
+def ask(
+    opened: OpenLLM, batch: Sequence[Instruction], decoding: Decoding, seed: int
+) -> list[Candidate]:
     """Return an answer to each item."""
-    return [some[0] for some in opened.answer(batch, decoding, seed=0)]
+    return [some[0] for some in opened.answer(batch, decoding, seed)]
 
 
 def note_cost(work: Workspace, answers: Sequence[Candidate]) -> None:

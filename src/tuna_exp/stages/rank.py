@@ -1,9 +1,10 @@
 """Rank: put the responses of every candidate set in order; count what could not be ranked."""
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from functools import partial
+from pathlib import Path
 
 from tuna_exp.comparison.json_text import json_text
 from tuna_exp.comparison.reliability import Reliability, Seen
@@ -192,6 +193,12 @@ def main_figures(figures: Reliability) -> dict[str, float]:
         "tau_with_likelihood": figures.likelihood_tau,
     }
     return {name: round(interval.value, 4) for name, interval in named.items() if interval}
+
+
+def responses_of(folder: Path) -> Iterator[str]:
+    """Yield the texts of all ranked responses of an artifact."""
+    for example in read_records(folder / RANKING, RankedExample):
+        yield from (response.text for response in example.responses)
 
 
 def require_order(max_refused: float, ranking: Artifact) -> None:

@@ -13,5 +13,5 @@ VERSIONS = {
     "evaluate": 2,
     "judge": 1,
     "figures": 1,
-    "compare": 8,
+    "compare": 9,
 }

@@ -12,13 +12,14 @@ from tests.evaluation.open_ended.published import FOLDER, needs_reviews
 from tests.rankers.conftest import Scripted
 from tuna_exp.comparison.statistics import Bootstrap
 from tuna_exp.errors import ConfigError, DataError
-from tuna_exp.evaluation.open_ended.answers import AnswersFile
+from tuna_exp.evaluation.answers import AnswersFile, Stored
 from tuna_exp.evaluation.open_ended.benchmark import OpenEndedBenchmark
 from tuna_exp.evaluation.open_ended.judging import AnswerJudge
 from tuna_exp.llms.decoding import Decoding
 from tuna_exp.records import Candidate, write_records
 
 Write = Callable[..., str]
+KEY = "evaluation.qa.reference"
 DECODING = Decoding(responses=1, temperature=0.0, top_p=1.0, top_k=0, max_new_tokens=8)
 JUDGE = AnswerJudge(Scripted(str), "verdict", "text", DECODING, 4, "both", 0)  # type: ignore[arg-type]
 FIELDS = {"id": "question_id", "instruction": "text", "category": "category"}
@@ -85,22 +86,27 @@ def test_the_published_files_are_read_as_they_are() -> None:
     assert len(items) == 80 and all(item.reference for item in items)
     assert len({item.kind for item in items}) == 9
     with pytest.raises(DataError, match="none of its 640 records has.*alpaca-13b:v1"):
-        answers(str(FOLDER / "answers.jsonl.gz"), model_id="gpt-9").load()
+        answers(str(FOLDER / "answers.jsonl.gz"), model_id="gpt-9").load(KEY)
     with pytest.raises(DataError, match="an id of its own"):
-        answers(str(FOLDER / "answers.jsonl.gz")).load()
+        answers(str(FOLDER / "answers.jsonl.gz")).load(KEY)
 
 
 def test_predictions_of_ours_are_answers_too(write: Write, tmp_path: Path) -> None:
     made = benchmark(write("p.jsonl", PROMPTS))
     predictions = [made.score(item, Candidate(text=item.text * 2)) for item in made.items()]
     write_records(tmp_path / "predictions.jsonl", predictions)
-    read = AnswersFile(str(tmp_path / "predictions.jsonl"), None, {}).load()
-    assert read == {"1": "How?How?", "2": "Why?Why?"}
+    other = AnswersFile(str(tmp_path / "predictions.jsonl"), None, {})
+    assert other.load(KEY) == {"1": Stored("How?How?", "How?"), "2": Stored("Why?Why?", "Why?")}
+    items = benchmark(write("p.jsonl", PROMPTS), other).items()
+    assert [item.reference for item in items] == ["How?How?", "Why?Why?"]
+    changed = [{**row, "text": f"{row['text']} Be brief."} for row in PROMPTS]
+    with pytest.raises(DataError, match="prompts.*2 of 2.*'1' is .*Be brief.* here.*How.* there"):
+        benchmark(write("q.jsonl", changed), other).items()
 
 
 def test_what_cannot_be_used_is_told(write: Write) -> None:
     prompts = write("p.jsonl", PROMPTS)
-    with pytest.raises(DataError, match="answers 1 of the 2 prompts.*none for '2'.*Cure"):
+    with pytest.raises(DataError, match="answers 1 of the 2 items.*none for '2'.*Cure"):
         benchmark(prompts, answers(write("a.jsonl", ANSWERS[:1]))).items()
     with pytest.raises(ConfigError, match="evaluation.qa.fields.*colour is no role"):
         benchmark(prompts, instruction="text", colour="red").items()
@@ -108,8 +114,8 @@ def test_what_cannot_be_used_is_told(write: Write) -> None:
         benchmark(prompts, instruction=None).items()
     with pytest.raises(DataError, match="(?s)field 'prompt' is missing.*Cure"):
         benchmark(prompts, instruction="prompt").items()
-    with pytest.raises(ConfigError, match="evaluation.NAME.reference.fields.*answer is null"):
-        AnswersFile(prompts, {"id": "question_id", "answer": None}, {}).load()
+    with pytest.raises(ConfigError, match="evaluation.qa.reference.fields.*answer is null"):
+        AnswersFile(prompts, {"id": "question_id", "answer": None}, {}).load(KEY)
     with pytest.raises(DataError, match="nowhere.jsonl does not exist"):
         benchmark("nowhere.jsonl").items()
 

@@ -14,6 +14,7 @@ from tuna_exp.errors import ConfigError
 from tuna_exp.evaluation.base import Figure
 from tuna_exp.evaluation.lm_eval.package import SEEDS, lm_eval_version
 from tuna_exp.evaluation.lm_eval.samples import Sample
+from tuna_exp.evaluation.stored import StoredAnswers
 from tuna_exp.llms.base import LLM
 from tuna_exp.llms.decoding import Decoding
 from tuna_exp.records import Candidate, Instruction, Prediction
@@ -91,6 +92,11 @@ class LmEvalBenchmark:
 
     def check_model(self, llm: LLM) -> None:
         """Raise ConfigError where a model cannot be asked what the tasks ask."""
+        if isinstance(llm, StoredAnswers):
+            raise ConfigError(
+                "evaluation.lm_eval asks the model itself and takes no stored answers "
+                "(subject=answers). Cure: subject=model, or another benchmark."
+            )
         from tuna_exp.evaluation.lm_eval.model import has_weights_here
 
         if has_weights_here(llm):

@@ -15,9 +15,9 @@ from pydantic import Field
 from tuna_exp.comparison.statistics import Bootstrap, mean_interval
 from tuna_exp.datasets.checking import Entry, Identifier, NotBlank, Shape, collect, fit
 from tuna_exp.datasets.reading import fingerprint, read_rows
-from tuna_exp.errors import ConfigError, DataError
+from tuna_exp.errors import ConfigError
+from tuna_exp.evaluation.answers import AnswersFile, check_answered
 from tuna_exp.evaluation.base import Figure
-from tuna_exp.evaluation.open_ended.answers import AnswersFile
 from tuna_exp.evaluation.open_ended.judging import AnswerJudge
 from tuna_exp.llms.decoding import Decoding
 from tuna_exp.records import Candidate, Instruction, Prediction
@@ -69,20 +69,14 @@ class OpenEndedBenchmark:
         """
         self._check_fields()
         rows = read_rows(Path(self.path), None)
-        cure = "correct these records, or name the right fields with evaluation.fields."
+        key = f"evaluation.{self.name}"
+        cure = f"correct these records, or name the right fields with {key}.fields."
         prompts = [entry.instruction for entry in collect(rows, self._entry, cure)]
         if self.reference is None:
             return prompts
-        answers = self.reference.load()
-        without = [prompt.id for prompt in prompts if prompt.id not in answers]
-        if without:
-            raise DataError(
-                f"{self.reference.path} answers {len(prompts) - len(without)} of the "
-                f"{len(prompts)} prompts of {self.path}; none for '{without[0]}'. Cure: answers to "
-                "these prompts under the same ids (evaluation.fields.id), or "
-                "evaluation.reference=null."
-            )
-        return [p.model_copy(update={"reference": answers[p.id]}) for p in prompts]
+        answers = self.reference.load(f"{key}.reference")
+        check_answered(self.reference.path, answers, prompts, f"{key}.reference.path")
+        return [p.model_copy(update={"reference": answers[p.id].text}) for p in prompts]
 
     def decoding(self) -> Decoding:
         """Return how an answer is drawn."""
