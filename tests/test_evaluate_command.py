@@ -245,6 +245,24 @@ def test_answers_are_judged_beside_a_reference(
     assert judged["attempts"] == 1
 
 
+def test_the_data_that_a_model_was_trained_on_is_looked_through(
+    tuna_exp: Command, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Three of the 24 items are instructions of the dataset that is named; without one it is told
+    that nobody looked.
+    """
+    items = VerifiableBenchmark(24, 1, None, 4, 4).items()
+    rows = [{"instruction": item.text, "input": "", "output": "."} for item in items[:3]]
+    Path("taught.json").write_text(json.dumps(rows))
+    for named, words in (
+        ((), "Nobody looked for the items of verifiable in the training data"),
+        (("dataset=alpaca", "dataset.path=taught.json"), "3 of the 24 items of verifiable (12.5%)"),
+    ):
+        assert tuna_exp("evaluate", *named, "--json") == 0, capsys.readouterr().err
+        told = json.loads(capsys.readouterr().out)
+        assert any(one.startswith(words) for one in told["benchmarks"][0]["remarks"])
+
+
 def test_answers_made_elsewhere_are_scored(
     tuna_exp: Command, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
+from pathlib import Path
 
 import pytest
 from hydra import compose, initialize_config_dir
@@ -14,7 +15,9 @@ from tuna_exp.experiment import build_lab, make
 from tuna_exp.lab import Lab
 from tuna_exp.llms.decoding import Decoding
 from tuna_exp.plan import Step, in_order
-from tuna_exp.records import Instruction, RankedExample
+from tuna_exp.records import Instruction, RankedExample, write_records
+from tuna_exp.stages.rank import RANKING
+from tuna_exp.store import Artifact
 
 Recipe = Callable[[Lab], Step]
 SFT = ["tokenise instructions", "train SFT"]
@@ -307,6 +310,24 @@ def test_lmentry_in_the_training_data_is_refused_unless_allowed_and_always_told(
     allowed = replace(copied, allow_contaminated=["lmentry"])
     overlaps = allowed.compare({"sft": methods.sft(allowed)}).settings["overlaps"]
     assert [one["either"] for one in overlaps] == [0, 24]
+
+
+def test_lmentry_in_what_was_sampled_is_refused_before_it_is_learned(tmp_path: Path) -> None:
+    """One of two responses repeats an item of the benchmark; the ranking itself is kept."""
+    made = lab()
+    exam = Instruction(id="q", instruction="Write the word that comes after the other one.")
+    watched = replace(made, benchmarks={"lmentry": Copied([exam])})
+    ranked = RankedExample.from_scores(made.instructions[0], [exam.text, "no"], [1.0, 0.0])
+    write_records(tmp_path / RANKING, [ranked])
+    facts = {"refusals": {}, "sets": 1, "ranked_sets": 1, "ordered_pairs": 1}
+    step = watched.rank_by_teacher(watched.sample_teacher())
+    assert step.accept
+    with pytest.raises(ConfigError, match="lmentry: 1 of 1 items stand.*1 in responses"):
+        step.accept(Artifact(tmp_path, {"facts": facts}))
+    allowed = replace(watched, allow_contaminated=["lmentry"])
+    accept = allowed.rank_by_teacher(allowed.sample_teacher()).accept
+    assert accept
+    accept(Artifact(tmp_path, {"facts": facts}))
 
 
 def test_sft_leaves_out_what_has_no_response_and_the_likelihood_of_responses_asks_for_all() -> None:

@@ -70,6 +70,8 @@ RULES: Mapping[str, Any] = {
     "runs": Words,
     "StoredAnswers.path": Words | None,
     "StoredAnswers.name": Words | None,
+    "StoredAnswers.fields": dict[str, Any] | None,
+    "AnswersFile.fields": dict[str, Any] | None,
     "optimize": Annotated[list[Words], Field(min_length=1)],
     "max_refused": Share,
     "allow_contaminated": list[Words],

@@ -7,7 +7,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tuna_exp.evaluation.subset import Subset, allotted, stratified, whole_size
+from tuna_exp.errors import ConfigError
+from tuna_exp.evaluation.subset import (
+    Drawn,
+    Subset,
+    allotted,
+    seed_of,
+    stratified,
+    whole_size,
+)
 from tuna_exp.evaluation.verifiable import VerifiableBenchmark
 from tuna_exp.records import Instruction
 
@@ -84,6 +92,17 @@ def test_a_subset_is_another_benchmark_unless_it_is_all() -> None:
     assert whole.items() == BENCHMARK.items() and whole.digest() == BENCHMARK.digest()
     assert part.digest() != whole.digest() != Subset(BENCHMARK, 19).digest()
     assert Subset(BENCHMARK, 60).digest() == Subset(BENCHMARK, 99).digest() == whole.digest()
+
+
+def test_drawn_answers_are_another_benchmark_and_greedy_ones_are_not() -> None:
+    """A temperature of 0 is what the benchmark says anyway; a seed decides drawn answers only."""
+    whole, hot = Subset(BENCHMARK, None), Subset(BENCHMARK, None, Drawn(temperature=0.7, seed=3))
+    assert hot.decoding() == replace(BENCHMARK.decoding(), temperature=0.7)
+    assert (seed_of(hot), seed_of(whole), seed_of(BENCHMARK)) == (3, 0, 0)
+    assert hot.digest()["drawn"] == vars(Drawn(0.7, None, None, 3))
+    assert Subset(BENCHMARK, None, Drawn(0.0, seed=3)).digest() == whole.digest()
+    with pytest.raises(ConfigError, match="decoding.top_p=2"):
+        Subset(BENCHMARK, None, Drawn(top_p=2)).decoding()
 
 
 @pytest.mark.parametrize("limit", [60, 61])

@@ -4,7 +4,7 @@ import csv
 import json
 import os
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,7 @@ from tuna_exp.comparison.json_text import json_text
 from tuna_exp.comparison.results import Tokens
 from tuna_exp.comparison.statistics import Bootstrap
 from tuna_exp.datasets.verifiable import VerifiableDataset
+from tuna_exp.evaluation.contamination import remark_on_unknown
 from tuna_exp.evaluation.open_ended.judging import Comparison as Judged
 from tuna_exp.evaluation.verifiable import VerifiableBenchmark
 from tuna_exp.plan import Workspace
@@ -174,9 +175,15 @@ def test_every_ranking_is_measured_by_itself_and_with_others(artifacts: Artifact
     assert agreement.tau is not None and agreement.tau.value == -1
 
 
-def scored(artifacts: Artifacts, answers: list[Prediction], of: int, **settings: object) -> str:
+def scored(
+    artifacts: Artifacts,
+    answers: list[Prediction],
+    of: int,
+    made_from: str = "",
+    **settings: object,
+) -> str:
     """Answers and the figures over them, as the stages write them."""
-    name = artifacts.add("evaluate", of=of)
+    name = artifacts.add("evaluate", {"model": made_from} if made_from else (), of=of)
     write_records(artifacts.folders[name] / PREDICTIONS, answers)
     made = {"benchmark": {"count": of, **settings}, "bootstrap": asdict(SETTINGS.bootstrap)}
     figures = artifacts.add("figures", {"predictions": name}, made)
@@ -194,7 +201,7 @@ def compared(
     work = make_work(**artifacts.folders)
     order = list(dict.fromkeys(name for made in methods.values() for name in made))
     runs = {m: {name: {"0": figures} for name, figures in b.items()} for m, b in methods.items()}
-    compare(runs, order, SETTINGS, (), work)
+    compare(runs, order, SETTINGS, (), 13, work)
     return work.folder
 
 
@@ -252,6 +259,7 @@ def test_what_is_not_comparable_is_left_out_and_told(
         "(subset.limit 6, not absent).",
         "base was asked verifiable with another max_new_tokens than sft (9, not None).",
         "tuna_c has no evaluation on verifiable.",
+        remark_on_unknown("verifiable"),
     ]
     assert "sft has no evaluation on other: there are no differences to it." in content["notes"]
     assert {row["difference"] for row in content["benchmarks"][1]["rows"]} == {None}
@@ -273,12 +281,32 @@ def test_another_judge_or_snapshot_is_another_benchmark(tmp_path: Path) -> None:
     assert judged_by(tmp_path, {"stage": "evaluate"}) == {}
 
 
+def test_what_was_sampled_for_training_is_looked_through(
+    artifacts: Artifacts, make_work: MakeWork
+) -> None:
+    """Tuna-p learned from a response that is the text of one of the 6 items."""
+    answers = predictions(6, True)
+    ranked = artifacts.add("rank", refusals={})
+    poem = Instruction(id="poem", instruction="Write a poem.")
+    copied = RankedExample.from_scores(poem, [answers[2].instruction.text, "o"], [1.0, 0.0])
+    write_records(artifacts.folders[ranked] / RANKING, [copied])
+    figures = scored(artifacts, answers, 6, made_from=artifacts.add("train", [ranked]))
+    work = make_work(**artifacts.folders)
+    alone = replace(SETTINGS, baseline="tuna_p")
+    compare({"tuna_p": {"verifiable": {"0": figures}}}, ["verifiable"], alone, (), 13, work)
+    (told,) = json.loads((work.folder / "comparison.json").read_text())["benchmarks"][0]["remarks"]
+    assert told.startswith(
+        "1 of the 6 items of verifiable (16.7%) stand in the training data, 0 in"
+    )
+
+
 def test_what_methods_do_not_share_is_told(artifacts: Artifacts, make_work: MakeWork) -> None:
     runs = {
         m: {"verifiable": {"0": scored(artifacts, predictions(12, passed), 12)}}
         for m, passed in METHODS
     }
     work = make_work(**artifacts.folders)
-    compare(runs, ["verifiable"], SETTINGS, (), work, remarks=["tuna_p has another base model."])
+    told = ["tuna_p has another base model."]
+    compare(runs, ["verifiable"], SETTINGS, (), 13, work, remarks=told)
     for file in ("comparison.json", "table.md", "report.html", "table.ansi"):
         assert "tuna_p has another base model." in (work.folder / file).read_text(), file
