@@ -260,7 +260,7 @@ def test_the_data_that_a_model_was_trained_on_is_looked_through(
     ):
         assert tuna_exp("evaluate", *named, "--json") == 0, capsys.readouterr().err
         told = json.loads(capsys.readouterr().out)
-        assert any(one.startswith(words) for one in told["benchmarks"][0]["remarks"])
+        assert any(one.startswith(words) for one in told["notes"])
 
 
 def test_answers_made_elsewhere_are_scored(

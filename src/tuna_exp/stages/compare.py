@@ -33,7 +33,7 @@ from tuna_exp.comparison.verdicts import verdicts
 from tuna_exp.datasets.verifiable import verify
 from tuna_exp.efficiency.meters import noted
 from tuna_exp.evaluation.base import Figure
-from tuna_exp.evaluation.contamination import Contamination
+from tuna_exp.evaluation.contamination import Contamination, remark_on_unknown
 from tuna_exp.evaluation.open_ended.judging import Comparison as Judged
 from tuna_exp.evaluation.open_ended.win_rates import comparison_figures
 from tuna_exp.plan import Workspace
@@ -136,13 +136,17 @@ def compare(
     work.bar.start(3, "parts")
     bootstrap = settings.bootstrap
     trained_on = trained_rankings(inputs, methods)
-    scored = []
+    scored, unknown = list[BenchmarkResult](), list[str]()
     for name in benchmarks:
         found = benchmark_of(inputs, name, methods, settings)
+        scored.append(found)
         known = [one for one in overlaps if one.benchmark == name]
+        if not known and not trained_on:
+            unknown.append(name)
+            continue
         items = items_of(inputs, name, methods)
         told = contaminations(name, items, known, trained_on, run_of_words)
-        scored.append(replace(found, remarks=(*found.remarks, *told)))
+        scored[-1] = replace(found, remarks=(*found.remarks, *told))
     first = scored[0]
     kept = {
         method: {seed: made[first.name][seed] for seed in first.runs[method]}
@@ -164,7 +168,7 @@ def compare(
         trust=tuple(trust),
         agreements=tuple(agree),
         benchmarks=tuple(scored),
-        remarks=tuple(remarks),
+        remarks=(*remarks, *([remark_on_unknown(unknown)] if unknown else [])),
     )
     work.bar.advance()
     table.write(comparison, work.folder)

@@ -2,7 +2,7 @@
 
 The dataset is looked through before a run (`Lab.compare`); what was sampled for training is there
 only afterwards, in the rankings that the models stand on. Left out: models whose training is not
-known here. It is said that nobody looked.
+known here.
 """
 
 from collections.abc import Iterator, Sequence
@@ -13,7 +13,6 @@ from tuna_exp.evaluation.contamination import (
     contamination,
     remark,
     remark_on_sampled,
-    remark_on_unknown,
 )
 from tuna_exp.records import Instruction, RankedExample, read_records
 from tuna_exp.stages.rank import RANKING, responses_of
@@ -29,10 +28,8 @@ def contaminations(
     """Return the sentences on one benchmark.
 
     `known` is what was found of it in the dataset, empty where none was looked through: the
-    `rankings` (folders of artifacts) then tell the instructions and references too.
+    `rankings` (folders of artifacts, at least one) then tell the instructions and references too.
     """
-    if not known and not rankings:
-        return [remark_on_unknown(benchmark)]
     responses = [text for folder in rankings for text in responses_of(folder)]
     if not known:
         asked = list(_instructions(rankings))
