@@ -225,7 +225,10 @@ def test_the_detectable_difference_is_found_four_times_of_five() -> None:
 
 
 def test_a_table_of_comparisons() -> None:
-    """One clear gain of three: Holm stops at 0.05 / 2, the level of the other two."""
+    """One clear gain of three: Holm stops at 0.05 / 2, the level of the other two.
+
+    10 tasks have p-values of k · 2 / 1024; the largest below that level is at k = 12.
+    """
     rng = np.random.default_rng(5)
     table = {
         "none": drawn(rng, (1, 10, 10), (0, 0.05, 0.1)),
@@ -238,6 +241,24 @@ def test_a_table_of_comparisons() -> None:
     )  # fmt: skip
     assert clear.adjusted_p == pytest.approx(3 * clear.p_value)
     assert clear.detectable is None
-    assert none.detectable == detectable_difference(none.difference, (1 - 0.95) / 2)
+    assert none.detectable == detectable_difference(none.difference, 12 * 2 / 1024)
     assert (same.p_value, same.adjusted_p) == (1.0, 1.0)
     assert same.detectable is not None and math.isnan(same.detectable)
+
+
+@pytest.mark.parametrize(
+    ("tasks", "comparisons", "reached"),
+    [(6, 1, 2 / 64), (7, 1, 6 / 128), (6, 2, 0), (7, 3, 2 / 128), (7, 4, 0), (300, 2, 0.02)],
+)
+def test_no_difference_is_called_detectable_that_the_test_cannot_find(
+    tasks: int, comparisons: int, reached: float
+) -> None:
+    """6 tasks all of one sign have p = 2 / 64: enough for one comparison at 0.05, not for two.
+
+    300 tasks are exchanged at random 199 times: p-values are multiples of 2 / 200.
+    """
+    rng = np.random.default_rng(6)
+    table = {str(i): drawn(rng, (1, tasks, 4), (0, 0, 0.1)) for i in range(comparisons)}
+    for one in compare_all(table, BOUNDS, "task", QUICK):
+        expected = detectable_difference(one.difference, reached)
+        assert one.detectable == pytest.approx(expected, nan_ok=True)

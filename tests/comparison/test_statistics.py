@@ -17,6 +17,7 @@ from tuna_exp.comparison.statistics import (
     mean_interval,
     pair_agreement,
     paired_difference,
+    ratio_interval,
 )
 from tuna_exp.errors import ConfigError, UserError
 from tuna_exp.records import Instruction, Prediction
@@ -86,6 +87,26 @@ def test_interval_covers_the_true_mean_about_as_often_as_it_says() -> None:
     samples = draw.beta(2, 0.5, size=(200, 40))
     found = [mean_interval(list(sample), (0, 1), QUICK) for sample in samples]
     assert 0.88 <= np.mean([interval.low <= 0.8 <= interval.high for interval in found]) <= 0.995
+
+
+def test_three_units_by_hand() -> None:
+    """2/4, 1/2 and 4/6: r = 7/12, residuals −1/3, −1/6 and 1/2, t_2 = 4.303.
+
+    SE = sqrt(3/2 · (4 + 1 + 9) / 36) / 12 = 0.0637, so 0.583 ± 0.274.
+    """
+    found = ratio_interval([2, 1, 4], [4, 2, 6], (0, 1), QUICK)
+    assert found.value == pytest.approx(7 / 12)
+    assert (found.low, found.high) == pytest.approx((0.3094, 0.8572), abs=1e-4)
+
+
+@pytest.mark.parametrize("units", [2, 3, 5])
+def test_few_units_are_covered_too(units: int) -> None:
+    """400 sets of means of Beta(2, 2) units; resampling 2 units covers half of them only."""
+    draw = np.random.default_rng(1)
+    drawn = draw.beta(2, 2, size=(400, units))
+    found = [mean_interval(list(some), (0, 1), QUICK) for some in drawn]
+    assert np.mean([interval.low <= 0.5 <= interval.high for interval in found]) >= 0.92
+    assert all(0 <= interval.low <= interval.high <= 1 for interval in found)
 
 
 def test_paired_difference_matches_items_by_id() -> None:

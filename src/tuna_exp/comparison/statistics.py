@@ -24,6 +24,8 @@ Verdict = Literal["better", "worse", "not told apart"]
 # Resampled numbers held at once: 2 arrays of 2 M doubles are 32 MB, however many items there are.
 _NUMBERS_AT_ONCE = 2_000_000
 _MANY_UNITS = 5_000
+# The mean of fewer units cannot leave their range in any resample, which then covers too little.
+_LEAST_UNITS = 6
 # The share of ordered pairs that a random order gets right.
 CHANCE = 0.5
 _SAME = 1e-12
@@ -98,8 +100,9 @@ def mean_interval(
 ) -> Interval:
     """Mean x̄ = Σ_i x_i / n with its BCa bootstrap interval over the n items.
 
-    `bounds` are the least and largest value an item can have; they are used only where all values
-    are equal and resampling would show no spread (see `_unseen`). BCa: Efron (1987), equation 4.1.
+    `bounds` are the least and largest value an item can have; they are used where all values are
+    equal and resampling would show no spread (see `_unseen`), and close the interval of fewer than
+    6 items, which is not BCa (see `ratio_interval`). BCa: Efron (1987), equation 4.1.
     """
     return ratio_interval(values, [1.0] * len(values), bounds, bootstrap)
 
@@ -212,13 +215,15 @@ def ratio_interval(
     """Σ totals / Σ counts with its BCa bootstrap interval over the n units, each count above 0.
 
     A unit is what is resampled as a whole, such as all pairs of one set. `bounds` are the least and
-    largest ratio that a unit can have. Above 5,000 units the interval is the normal one of the
-    linearised ratio: the two differ by O(1/n) there, and BCa takes n² steps.
+    largest ratio that a unit can have. Above 5,000 units and below 6 the interval is that of the
+    linearised ratio: for many the two differ by O(1/n) and BCa takes n² steps; for few BCa would
+    cover 5 times of 10 (2 units) to 9 (5).
     """
     top, base = np.asarray(totals, dtype=np.float64), np.asarray(counts, dtype=np.float64)
     units = len(top)
-    if units > _MANY_UNITS:
-        return _linearised(top, base, bootstrap.confidence)
+    alike = not units or np.ptp(top / base) <= _SAME
+    if units > _MANY_UNITS or (1 < units < _LEAST_UNITS and not alike):
+        return _linearised(top, base, bounds, bootstrap.confidence)
     both = np.stack([top, base], axis=1)
     return sums_interval(both, lambda sums: sums[0] / sums[1], bounds, bootstrap)
 
@@ -263,12 +268,19 @@ def sums_interval(
     return Interval(estimate, float(low), float(high), units)
 
 
-def _linearised(totals: Array, counts: Array, confidence: float) -> Interval:
-    """Σ t / Σ c ± z · sqrt(Σ (t − r·c)²) / Σ c with r the ratio (Cochran 1977, equation 6.10)."""
+def _linearised(
+    totals: Array, counts: Array, bounds: tuple[float, float], confidence: float
+) -> Interval:
+    """Σ t / Σ c ± t_{n−1} · sqrt(n / (n − 1) · Σ (t − r·c)²) / Σ c within the bounds, r the ratio.
+
+    Cochran (1977), equation 6.10.
+    """
     value, units = float(totals.sum() / counts.sum()), len(totals)
-    error = float(np.sqrt(np.sum((totals - value * counts) ** 2)) / counts.sum())
-    half = float(stats.norm.ppf((1 + confidence) / 2)) * error
-    return Interval(value, value - half, value + half, units)
+    spread = units / (units - 1) * np.sum((totals - value * counts) ** 2)
+    error = float(np.sqrt(spread) / counts.sum())
+    half = float(stats.t.ppf((1 + confidence) / 2, units - 1)) * error
+    low, high = bounds
+    return Interval(value, max(value - half, low), min(value + half, high), units)
 
 
 def _expanded(confidence: float, units: int) -> float:

@@ -19,9 +19,15 @@ def test_abbreviations_end_no_sentence() -> None:
     ]
 
 
+def test_punctuation_that_stands_alone_is_a_sentence_as_nltk_counts() -> None:
+    assert sentences("Bingo! . . . Really?! ...") == ["Bingo!", ".", ".", ".", "Really?!", "..."]
+    assert sentences("Wow!!!") == ["Wow!!", "!"]
+
+
 def test_words_are_runs_of_letters_and_digits() -> None:
     assert count_words("It's 3.5 m_2: größe.") == 6
     assert count_words("... !") == 0
+    assert count_words("हिन्दी") == 3
 
 
 def test_capital_words_are_whole_words() -> None:

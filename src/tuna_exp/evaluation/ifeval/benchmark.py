@@ -28,6 +28,7 @@ from tuna_exp.llms.decoding import Decoding
 from tuna_exp.records import Candidate, Check, Instruction, Prediction
 
 CHECK = "ifeval"
+SCORING = 2  # to be raised with every change of the checkers: old results are then not reused
 # Our names of the file's fields.
 FIELDS = {
     "key": "key",
@@ -114,7 +115,8 @@ class IFEvalBenchmark:
     def digest(self) -> dict[str, object]:
         """Return what decides the items and their scores: the file's bytes, not its path."""
         decoding = {"max_new_tokens": self.max_new_tokens, "batch_size": self.batch_size}
-        return {"benchmark": CHECK, "sha256": fingerprint(Path(self.path)), **decoding}
+        sha256 = fingerprint(Path(self.path))
+        return {"benchmark": CHECK, "scoring": SCORING, "sha256": sha256, **decoding}
 
 
 def constraints_of(instruction: Instruction) -> list[Constraint]:

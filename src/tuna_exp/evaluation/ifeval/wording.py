@@ -47,8 +47,8 @@ def letter_frequency(
 ) -> bool:
     """A letter is found so often, whatever its case.
 
-    Two prompts ask for "!" and "#", which are counted here; the published checker puts a letter
-    drawn by chance in their place.
+    Two prompts ask for "!" and "#", which are counted here, as by the published checker of 2025;
+    the one before, and copies of it, put a letter drawn by chance in their place.
     """
     return holds(response.lower().count(letter.strip().lower()), let_relation, let_frequency)
 
