@@ -16,7 +16,7 @@ SEED ?= 0
 CHAOS ?= dataset.count=12 evaluation.verifiable.count=16 comparison.measured_sets=4
 
 .DEFAULT_GOAL := help
-.PHONY: help demo record record-ablations bench bench-quick bench-sampling bench-sweep chaos chaos-demo chaos-spend fuzz test test-slow test-servers test-cluster check audit format lock wheel clean
+.PHONY: help demo record record-ablations record-evaluation bench bench-quick bench-sampling bench-sweep chaos chaos-demo chaos-spend fuzz test test-slow test-servers test-cluster check audit format lock wheel clean
 
 help:  ## Show the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -39,6 +39,18 @@ ABLATIONS := $(basename $(notdir $(shell grep -l -- '- ablation$$' experiments/*
 record-ablations: $(READY)  ## Run every ablation on the embedded model, two seeds, and record what it found; takes hours
 	for name in $(ABLATIONS); do $(BIN)/tuna-exp experiment=$$name hydra.sweep.dir=runs/ablations/$$name || exit; done
 	$(BIN)/python experiments/record_ablations.py runs/ablations
+
+# What is held of the published benchmarks' data, and what the record of a small model asks of it.
+BENCHMARKS ?= benchmarks
+FURTHER := [superni_2shot,ifeval,vicuna,translation,summarisation,ambiguity,readings]
+JUDGED := evaluation.vicuna.judging.scheme=verdict evaluation.vicuna.judging.answer=first_token
+
+record-evaluation: $(READY)  ## Score the embedded model on parts of the published benchmarks in the folder BENCHMARKS; half an hour
+	$(BIN)/tuna-exp evaluate model=smollm2_135m evaluation=[lmentry,superni_0shot] evaluation.limit=500 benchmarks=$(BENCHMARKS) hydra.run.dir=runs/evaluation/paper
+	$(BIN)/tuna-exp evaluate model=smollm2_135m evaluation=$(FURTHER) $(JUDGED) evaluation.limit=40 benchmarks=$(BENCHMARKS) hydra.run.dir=runs/evaluation/further
+	$(BIN)/python experiments/record.py runs/evaluation/paper evaluation/paper
+	$(BIN)/python experiments/record.py runs/evaluation/further evaluation/further
+	$(BIN)/python -m experiments.record_scoring $(BENCHMARKS)
 
 bench: $(READY)  ## Measure training steps, their growth and sampling; takes hours (experiments/speed)
 	$(BIN)/python -m experiments.speed all

@@ -21,7 +21,7 @@ def record(run: Path, name: str) -> None:
     made = json.loads((run / "run.json").read_text(encoding="utf-8"))
     comparison = Path(made["artifacts"]) / "compare" / made["comparison"]
     kept = ROOT / "experiments" / name
-    kept.mkdir(exist_ok=True)
+    kept.mkdir(parents=True, exist_ok=True)
     for file in KEPT:
         shutil.copyfile(comparison / file, kept / file)
     readme = ROOT / "README.md"

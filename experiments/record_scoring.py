@@ -3,7 +3,7 @@
     python -m experiments.record_scoring BENCHMARKS
 
 with the folder of the benchmarks' checkouts writes experiments/evaluation/scoring.json and
-scoring.md. Answers are made from the data itself: right ones, wrong ones, and sentences around both.
+scoring.md. Answers are made from the data itself: right ones, wrong ones, sentences around both.
 Nothing here says how good a model is.
 """
 
@@ -94,7 +94,9 @@ def table(measured: Sequence[Scored]) -> str:
     for one in measured:
         ratio = f"{one.package_seconds / one.seconds:.0f} x" if one.package_seconds else "–"
         rate = f"{one.answers / one.seconds:,.0f}"
-        lines.append(f"| {one.benchmark} | {one.answers:,} | {one.seconds:.1f} | {rate} | {ratio} |")
+        lines.append(
+            f"| {one.benchmark} | {one.answers:,} | {one.seconds:.1f} | {rate} | {ratio} |"
+        )
     return "\n".join(lines) + "\n"
 
 

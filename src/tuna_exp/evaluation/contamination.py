@@ -146,8 +146,8 @@ def remark_on_sampled(one: Contamination, responses: int) -> str:
 def remark_on_unknown(benchmarks: Sequence[str]) -> str:
     """Return what a result says where the training data is not known."""
     return (
-        f"Nobody looked for the items of {', '.join(benchmarks)} in the training data, which is not "
-        "known here. Cure: tuna-exp evaluate ... dataset=OPTION, with what the model was trained on."
+        f"Nobody looked for the items of {', '.join(benchmarks)} in the training data, which is "
+        "not known here. Cure: tuna-exp evaluate ... dataset=OPTION, with what it was trained on."
     )
 
 
