@@ -50,7 +50,7 @@ COMPOSED = [
     words for words in typed() if words[:1] == [] or words[0] not in COMMANDS
     or COMMANDS[words[0]].composes
 ]  # fmt: skip
-_OF_COMMANDS = ("--json", "--changed", "--out", "sweep.yaml", "subject=teacher")
+_OF_COMMANDS = ("--json", "--changed", "--out", "sweep.yaml", "subject=teacher", "subject=answers")
 
 
 def test_its_runs_compose() -> None:
