@@ -243,7 +243,7 @@ COMMANDS = {
             ("evaluate model=smollm2_135m evaluation.limit=50", "a subset, marked as such"),
             ("evaluate model=hub model.name=FOLDER_OR_ID", "a checkpoint or any Hub model"),
             ("evaluate subject=teacher teacher=openai budget.usd=1", "a service"),
-            ("evaluate subject=answers answers.path=FILE evaluation=ifeval", "answers made elsewhere"),
+            ("evaluate subject=answers answers.path=FILE evaluation=ifeval", "made elsewhere"),
             ("evaluate -m model=tiny,smollm2_135m", "several, then compared"),
         ),
         composes=True,

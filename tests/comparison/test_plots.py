@@ -1,17 +1,37 @@
 """Charts: valid specifications with their own data and no address to fetch from."""
 
 import json
+from dataclasses import replace
 
 import pytest
 
 from tuna_exp.comparison import plots
+from tuna_exp.comparison.benchmarks import BenchmarkResult, FigureRow
 from tuna_exp.comparison.curves import curves
 from tuna_exp.comparison.results import Comparison
+from tuna_exp.comparison.statistics import Interval
 from tuna_exp.comparison.trust_plots import trust_charts
 
 
 def test_the_first_chart_answers_the_question(comparison: Comparison) -> None:
     assert plots.charts(comparison)[0].title == "Against sft"
+
+
+def test_figures_of_benchmarks_are_drawn_that_are_shares(comparison: Comparison) -> None:
+    """Two metrics of two methods, of which a mean length is no share; none where none is there."""
+    assert "Benchmarks" not in {chart.title for chart in plots.charts(comparison)}
+    rows = [
+        FigureRow(method, metric, "all", Interval(value, value - 0.1, value + 0.1, 9), None)
+        for method in ("base", "sft")
+        for metric, value in (("accuracy (9 of 20 prompts)", 0.5), ("ROUGE-L", 0.2), ("length", 9))
+    ]
+    shown = [
+        BenchmarkResult(name, 9, 20, "sft", tuple(rows), ()) for name in ("lmentry", "superni")
+    ]
+    charts = plots.charts(replace(comparison, benchmarks=tuple(shown)))
+    (chart,) = [one for one in charts if one.title == "Benchmarks"]
+    (points,) = chart.spec["datasets"].values() if "datasets" in chart.spec else ([],)
+    assert json.dumps(chart.spec).count("lmentry: accuracy") == 2 and "length" not in str(points)
 
 
 def test_charts_fetch_nothing(comparison: Comparison) -> None:

@@ -47,6 +47,7 @@ def charts(comparison: Comparison) -> list[Chart]:
     """Every chart for which the comparison has data, the one that answers the question first."""
     made = [differences(comparison)] if any(row.difference for row in comparison.rows) else []
     made += [scores(comparison)]
+    made += [benchmarks(comparison)] if _figures(comparison) else []
     made += [families(comparison), lengths(comparison)]
     made += [rankers(comparison)] if any(r.agreement for r in comparison.rankings) else []
     made += costs(comparison) if comparison.stages else []
@@ -84,6 +85,36 @@ def scores(comparison: Comparison) -> Chart:
     items = wording.held_out(comparison, comparison.rows_of(ALL)[0])
     caption = f"Mean over {items}, with {wording.level(comparison)} intervals."
     return Chart("Score of each method", caption, sized(chart, 34 + 26 * len(data)), wide=False)
+
+
+def benchmarks(comparison: Comparison) -> Chart:
+    """Every benchmark's figures over all its items, the methods below one another."""
+    data = _figures(comparison)
+    names = names_of(comparison)
+    chart = intervals(data, "%", y="figure:N", order=names, offset=names)
+    caption = (
+        f"Each benchmark's own figures over all items that were asked, with "
+        f"{wording.level(comparison)} intervals. They measure different things: compare methods on "
+        "one, not one with another."
+    )
+    return Chart("Benchmarks", caption, sized(chart, 60 + 18 * len(data)))
+
+
+def _figures(comparison: Comparison) -> list[Datum]:
+    """The figures that are shares, where there are more than the methods' scores."""
+    made = [
+        span(row.interval)
+        | {
+            "figure": f"{one.name}: {row.metric.partition(' (')[0]}",
+            "items": row.method,
+            "method": row.method,
+            "over": one.size,
+        }
+        for one in comparison.benchmarks
+        for row in one.overall_rows
+        if 0 <= row.interval.value <= 1
+    ]
+    return made if len(made) > len(comparison.methods) else []
 
 
 def families(comparison: Comparison) -> Chart:
@@ -211,7 +242,7 @@ def intervals(
 
 
 def _method_axis(order: list[str] | None, field: str = "method:N") -> alt.Y:
-    return alt.Y(field, sort=order, title=None, axis=alt.Axis(labelLimit=180))
+    return alt.Y(field, sort=order, title=None, axis=alt.Axis(labelLimit=280))
 
 
 def palette(names: list[str]) -> alt.Scale:
