@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from tests.parallel.dying import WHEN
-from tuna_exp.stages.compare import read_curve
+from tuna_exp.stages.inputs import read_curve
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 ROOT = Path(__file__).parents[2]

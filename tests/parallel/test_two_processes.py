@@ -19,7 +19,7 @@ from tuna_exp.models.student import Folder, Student
 from tuna_exp.plan import Workspace
 from tuna_exp.progress import NoBar
 from tuna_exp.records import RankedExample, write_records
-from tuna_exp.stages.compare import read_curve
+from tuna_exp.stages.inputs import read_curve
 from tuna_exp.stages.rank import RANKING
 from tuna_exp.stages.tokenise import Reading, tokenise_ranking
 from tuna_exp.stages.train import CHECKPOINT

@@ -26,18 +26,11 @@ from tuna_exp.records import (
     RankedExample,
     write_records,
 )
-from tuna_exp.stages.compare import (
-    Inputs,
-    Settings,
-    compare,
-    judged_by,
-    method_result,
-    rankings,
-    read_curve,
-    trusts,
-)
+from tuna_exp.stages.compare import Settings, compare, judged_by, method_result
 from tuna_exp.stages.evaluate import FIGURES, PREDICTIONS
+from tuna_exp.stages.inputs import Inputs, read_curve
 from tuna_exp.stages.judge import COMPARISONS
+from tuna_exp.stages.measured import rankings, trusts
 from tuna_exp.stages.rank import RANKING
 
 MakeWork = Callable[..., Workspace]

@@ -31,7 +31,7 @@ from tuna_exp.rails.probe import Probe
 from tuna_exp.rails.rules import Rule
 from tuna_exp.records import Instruction, RankedExample
 from tuna_exp.stages import train
-from tuna_exp.stages.compare import read_curve
+from tuna_exp.stages.inputs import read_curve
 from tuna_exp.stages.rank import RANKING
 from tuna_exp.stages.tokenise import Reading, tokenise_instructions, tokenise_ranking
 from tuna_exp.stages.train import CHECKPOINT, Training

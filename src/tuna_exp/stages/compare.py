@@ -1,8 +1,6 @@
 """Compare: what each method scored and cost, and how far each ranking agreed with the truth."""
 
-import csv
 import io
-import json
 from collections.abc import Collection, Mapping, Sequence, Set
 from dataclasses import asdict, dataclass, replace
 from functools import partial
@@ -13,44 +11,34 @@ from rich.console import Console
 
 from tuna_exp.comparison import results, table
 from tuna_exp.comparison.benchmarks import Answered, BenchmarkResult, benchmark_result
-from tuna_exp.comparison.between_rankers import Agreement, agreements
 from tuna_exp.comparison.costs import compute_of, inference_of, mean_of
 from tuna_exp.comparison.pareto import write_plots
-from tuna_exp.comparison.ranking_quality import assess
-from tuna_exp.comparison.reliability import measure
 from tuna_exp.comparison.report import write_report
 from tuna_exp.comparison.results import (
     Comparison,
     MethodResult,
-    RankingResult,
-    StageCost,
     Tokens,
-    Trust,
 )
 from tuna_exp.comparison.statistics import Bootstrap
 from tuna_exp.comparison.tracking import Shown, log_comparison
-from tuna_exp.comparison.verdicts import verdicts
-from tuna_exp.datasets.verifiable import verify
 from tuna_exp.efficiency.meters import noted
 from tuna_exp.evaluation.base import Figure
 from tuna_exp.evaluation.contamination import Contamination, remark_on_unknown
 from tuna_exp.evaluation.open_ended.judging import Comparison as Judged
 from tuna_exp.evaluation.open_ended.win_rates import comparison_figures
 from tuna_exp.plan import Workspace
-from tuna_exp.rankers.base import ranker_of
-from tuna_exp.records import Instruction, Prediction, RankedExample, all_records, read_records
+from tuna_exp.records import Instruction, Prediction, read_records
 from tuna_exp.stages.contaminated import contaminations
 from tuna_exp.stages.evaluate import PREDICTIONS, read_figures
-from tuna_exp.stages.judge import COMPARISONS, OTHERS, OURS
-from tuna_exp.stages.rank import RANKING
+from tuna_exp.stages.inputs import Inputs, read_curve, stage_cost
+from tuna_exp.stages.judge import COMPARISONS, OTHERS
+from tuna_exp.stages.measured import rankings, trusts
 from tuna_exp.tracking.lineage import KINDS
 from tuna_exp.tracking.settings import Mode
 from tuna_exp.tracking.tracker import client_for
 
 TABLE = "table.ansi"
 TABLE_WIDTH = 80
-TRAINING_STAGES = ("train", "tokenise", "sample", "rank", "proxy")
-MAKING_STAGES = (*TRAINING_STAGES, "mix")
 
 
 @dataclass(frozen=True)
@@ -71,49 +59,6 @@ class Settings:
     def bootstrap(self) -> Bootstrap:
         """How every interval is made."""
         return Bootstrap(self.confidence, self.resamples, self.seed)
-
-
-class Inputs:
-    """The artifacts that a comparison is made from, by folder name, with their manifests."""
-
-    def __init__(self, folders: Mapping[str, Path]) -> None:
-        self.folders = dict(folders)
-        self.manifests = {
-            name: json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
-            for name, folder in folders.items()
-        }
-
-    def ancestors(self, name: str) -> list[str]:
-        """Return the names of everything that an artifact was made from, each once, itself last."""
-        found: dict[str, None] = {}
-        for made in self.manifests[name]["inputs"].values():
-            found |= dict.fromkeys(self.ancestors(f"{made['stage']}-{made['digest'][:16]}"))
-        return [*found, name]
-
-    def made_from(self, name: str, role: str = "predictions") -> str:
-        """Return the name of what an artifact was made from; of figures: the marked answers."""
-        made = self.manifests[name]["inputs"][role]
-        return f"{made['stage']}-{made['digest'][:16]}"
-
-    def asked(self, figures: str) -> str:
-        """Return the name of the evaluation that figures are of, before any judge marked it."""
-        marked = self.made_from(figures)
-        judged = self.manifests[marked]["stage"] == "judge"
-        return self.made_from(marked, OURS) if judged else marked
-
-    def training_facts(self, name: str) -> list[dict[str, Any]]:
-        """Return what the stages noted that a model was made by."""
-        made = (self.manifests[ancestor] for ancestor in self.ancestors(name))
-        return [noted(one) for one in made if one["stage"] in MAKING_STAGES]
-
-    def cost(self, name: str) -> tuple[float, Tokens]:
-        """Return seconds and tokens that making this artifact took, its ancestors included."""
-        parts = [
-            self.manifests[n]
-            for n in self.ancestors(name)
-            if self.manifests[n]["stage"] in TRAINING_STAGES
-        ]
-        return sum(p["wall_seconds"] for p in parts), sum(map(tokens_of, parts), Tokens())
 
 
 def compare(
@@ -325,80 +270,3 @@ def method_result(
     return MethodResult(
         method, predictions, seconds, tokens, curves, compute, inference, seed, runs
     )
-
-
-def rankings(inputs: Inputs, bootstrap: Bootstrap) -> list[RankingResult]:
-    """Measure every ranking against the truth where the instructions have a checker."""
-    found = []
-    for name, manifest in inputs.manifests.items():
-        if manifest["stage"] != "rank":
-            continue
-        examples = all_records(inputs.folders[name] / RANKING, RankedExample)
-        if len(examples) and all(e.instruction.check for e in examples):
-            label, refusals = label_of(manifest), manifest["facts"]["refusals"]
-            found.append(assess(label, ranker_of(manifest), examples, truth, refusals, bootstrap))
-    return found
-
-
-def trusts(inputs: Inputs, bootstrap: Bootstrap) -> tuple[list[Trust], list[Agreement]]:
-    """Measure every ranking by itself, and against those that share sets with it.
-
-    Of two with one label the later is told apart by its digest.
-    """
-    found, by_name = list[Trust](), dict[str, Sequence[RankedExample]]()
-    for name, manifest in inputs.manifests.items():
-        if manifest["stage"] != "rank":
-            continue
-        examples = all_records(inputs.folders[name] / RANKING, RankedExample)
-        label = label_of(manifest)
-        label = f"{label} {manifest['digest'][:8]}" if label in by_name else label
-        figures = measure(examples, manifest["facts"]["refusals"], bootstrap)
-        found.append(Trust(label, ranker_of(manifest), figures, tuple(verdicts(figures))))
-        by_name[label] = examples
-    return found, agreements(by_name, bootstrap)
-
-
-def label_of(manifest: Mapping[str, Any]) -> str:
-    """Return what a ranking is called for a reader."""
-    return str(manifest["label"]).removeprefix("rank ").removeprefix("measure ")
-
-
-def truth(instruction: Instruction, text: str) -> float:
-    """Return what the instruction's checker gives a response."""
-    return verify(instruction, text).score
-
-
-def stage_cost(manifest: Mapping[str, Any]) -> StageCost:
-    """Read what one stage took."""
-    return StageCost(
-        label=manifest["label"],
-        stage=manifest["stage"],
-        seconds=manifest["wall_seconds"],
-        tokens=tokens_of(manifest),
-        reused=False,
-        digest=manifest["digest"][:16],
-    )
-
-
-def tokens_of(manifest: Mapping[str, Any]) -> Tokens:
-    """Return the tokens that a stage trained on, generated and had a judge read, and dollars."""
-    facts = manifest["facts"]
-    return Tokens(
-        trained=int(facts.get("trained_tokens", 0)),
-        generated=int(facts.get("generated_tokens", 0)),
-        judge_read=int(facts.get("judge_read_tokens", 0)),
-        usd=float(facts.get("usd", 0.0)),
-    )
-
-
-def read_curve(folder: Path) -> list[dict[str, float | None]]:
-    """Read the metrics of a training by step; a continuation wins over the attempt it overlaps."""
-    by_step: dict[float, dict[str, float | None]] = {}
-    for path in sorted(folder.glob("logs/**/metrics.csv"), key=lambda p: p.stat().st_mtime):
-        with path.open(encoding="utf-8") as file:
-            for row in csv.DictReader(file):
-                values = {key: float(value) if value else None for key, value in row.items()}
-                by_step.setdefault(float(row["step"]), {}).update(
-                    {k: v for k, v in values.items() if v is not None}
-                )
-    return [by_step[step] for step in sorted(by_step)]
