@@ -63,6 +63,10 @@ def test_sentence_not_containing(text: str, score: int, certain: bool) -> None:
         ("the sentence river éé is the answerstarts with river", 1, True),
         ("the sentence river é is the answerstarts with river", 1, True),
         ("so the sentence river éé is the answerstarts with river", 1, False),
+        # The suffix follows at once: both letters of the valid word are beyond a-z.
+        ("the sentence river 日本is a sentence starting with river", 1, True),
+        ("the sentence river 日 本is a sentence starting with river", 0, False),  # no two together
+        ("the sentence river\n- ééé.starts with river?", 1, False),
         ("a sentence whose first word is river: river banks", 0, False),  # no suffix
         ("hm, the sentence river banks is the answer starts with river", 1, False),
         ("hm, river banks starts with river", 0, False),  # no prefix
