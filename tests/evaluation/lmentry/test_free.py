@@ -63,7 +63,18 @@ def test_sentence_not_containing(text: str, score: int, certain: bool) -> None:
         ("the sentence river éé is the answerstarts with river", 1, True),
         ("the sentence river é is the answerstarts with river", 1, True),
         ("so the sentence river éé is the answerstarts with river", 1, False),
+        # The suffix follows at once: both letters of the valid word are beyond a-z.
+        ("the sentence river 日本is a sentence starting with river", 1, True),
+        ("the sentence river 日 本is a sentence starting with river", 0, False),  # no two together
+        ("the sentence river\n- ééé.starts with river?", 1, False),
         ("a sentence whose first word is river: river banks", 0, False),  # no suffix
+        ("so a sentence that starts with river is: river ab starts with river", 1, False),
+        ("so one sentence whose first word is river river ab starts with river", 1, False),
+        ("so the sentence river ab is a sentence that starts with river", 1, False),
+        ("so the sentence river ab is a sentence whose first word is river", 1, False),
+        ("so the sentence river ab is a sentence whose last word is river", 0, False),
+        ("so the sentence isthe correct answer is river ab starts with river", 1, False),
+        ("so my sentence river ab starts with river", 0, False),
         ("hm, the sentence river banks is the answer starts with river", 1, False),
         ("hm, river banks starts with river", 0, False),  # no prefix
     ],
@@ -88,6 +99,11 @@ def test_starts_with_word(text: str, score: int, certain: bool) -> None:
         ("a sentence ending with river is\nwe saw a river.", 0, False),
         ("so:\none sentence ending with river is we saw a river.", 1, False),
         ("so:\none sentence whose final word is river we saw a river", 1, False),
+        ("so:\na sentence whose last word is river is we saw a river", 1, False),
+        ("so:\na sentence whose only word is river is we saw a river", 0, False),
+        ("so:\na sentence that ends with river we saw a river", 1, False),
+        ("so:\nthe sentence: answer: we saw a river", 1, False),
+        ("so:\na phrase that ends with river we saw a river", 0, False),
         ("so:\none sentence with it is\nx river", 0, False),
     ],
 )

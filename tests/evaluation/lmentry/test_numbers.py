@@ -56,6 +56,10 @@ def test_bigger_number(text: str, expected: tuple[int, bool]) -> None:
         ("the larger number is 41", (0, False)),
         ("between the numbers 41 and 325, 41 is the smaller number", (1, True)),
         ("41 is bigger", (0, False)),
+        ("of the numbers 41 and 325, 325 is bigger than 41", (1, True)),
+        ("of the numbers 41 and 325, 41 is bigger than 325", (0, False)),
+        ("325 is the bigger number", (1, True)),
+        ("answer: forty one", (1, True)),
     ],
 )
 def test_smaller_number(text: str, expected: tuple[int, bool]) -> None:

@@ -19,7 +19,7 @@ from tuna_exp.llms.decoding import Decoding
 from tuna_exp.records import Candidate, Check, Instruction, Prediction
 
 # Raised whenever a change of the scorers could change a score.
-_SCORING = 1
+_SCORING = 2
 _PREFIX = "lmentry/"
 
 

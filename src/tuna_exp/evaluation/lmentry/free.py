@@ -26,9 +26,14 @@ from tuna_exp.evaluation.lmentry.statements import (
 _LETTERS = re.compile(r"\b[a-z]+\b")
 # A valid word has two characters or is "a" or "i"; what comes after the second is taken by `.*`.
 _VALID = r"(?:a|i|\w\w)"
-# A gap, then a valid word: after the whole gap, or where the gap has two letters beyond a-z, the
-# last of them. The published `gap+valid` accepts the same, but tries each place in the gap.
-_THEN_VALID = rf"(?:{NOT_ALNUM}++{_VALID}|(?>{NOT_ALNUM}+(?=[^\Wa-zA-Z0-9_]\w))\w\w)"
+# A gap, then a valid word: after the whole gap or, as letters beyond a-z are gap too, the last two
+# characters of which the first is such a letter, or else both are: the second of the former may be
+# where the suffix begins. The published `gap+valid` accepts the same, but tries each place in it.
+_BEYOND = r"[^\Wa-zA-Z0-9_]"
+_THEN_VALID = (
+    rf"(?:{NOT_ALNUM}++{_VALID}|(?>{NOT_ALNUM}+(?={_BEYOND}\w))\w\w"
+    rf"|(?>{NOT_ALNUM}+(?={_BEYOND}{{2}}))\w\w)"
+)
 _LEAD = f"(?:the word )?{QUOTES}"
 _WORD = rf"{_LEAD}\b{reference('word')}\b"
 
