@@ -85,17 +85,25 @@ def test_the_published_files_are_read_as_they_are() -> None:
     assert len(items) == 80 and all(item.reference for item in items)
     assert len({item.kind for item in items}) == 9
     with pytest.raises(DataError, match="none of its 640 records has.*alpaca-13b:v1"):
-        answers(str(FOLDER / "answers.jsonl.gz"), model_id="gpt-9").load()
-    with pytest.raises(DataError, match="an id of its own"):
-        answers(str(FOLDER / "answers.jsonl.gz")).load()
+        answers(str(FOLDER / "answers.jsonl.gz"), model_id="gpt-9").load({})
+    with pytest.raises(DataError, match=r"(?s)an id of its own.*reference\.where\.FIELD=VALUE"):
+        answers(str(FOLDER / "answers.jsonl.gz")).load({})
 
 
 def test_predictions_of_ours_are_answers_too(write: Write, tmp_path: Path) -> None:
     made = benchmark(write("p.jsonl", PROMPTS))
     predictions = [made.score(item, Candidate(text=item.text * 2)) for item in made.items()]
     write_records(tmp_path / "predictions.jsonl", predictions)
-    read = AnswersFile(str(tmp_path / "predictions.jsonl"), None, {}).load()
-    assert read == {"1": "How?How?", "2": "Why?Why?"}
+    read = AnswersFile(str(tmp_path / "predictions.jsonl"), None, {})
+    assert read.load({"1": "How?"}) == {"1": "How?How?", "2": "Why?Why?"}
+    with pytest.raises(DataError, match="line 2: answers another prompt of the id \"2\": \"Why"):
+        read.load({"1": "How?", "2": "When?"})
+
+
+def test_prompts_are_no_answers(write: Write) -> None:
+    prompts = write("p.jsonl", PROMPTS)
+    with pytest.raises(DataError, match=r"in the place of answers. Cure: evaluation\.qa\.reference"):
+        benchmark(prompts, answers(prompts)).items()
 
 
 def test_what_cannot_be_used_is_told(write: Write) -> None:
@@ -106,10 +114,10 @@ def test_what_cannot_be_used_is_told(write: Write) -> None:
         benchmark(prompts, instruction="text", colour="red").items()
     with pytest.raises(ConfigError, match="no field is named for instruction"):
         benchmark(prompts, instruction=None).items()
-    with pytest.raises(DataError, match="(?s)field 'prompt' is missing.*Cure"):
+    with pytest.raises(DataError, match=r"(?s)field 'prompt' is missing.*evaluation\.qa\.fields"):
         benchmark(prompts, instruction="prompt").items()
     with pytest.raises(ConfigError, match="evaluation.NAME.reference.fields.*answer is null"):
-        AnswersFile(prompts, {"id": "question_id", "answer": None}, {}).load()
+        AnswersFile(prompts, {"id": "question_id", "answer": None}, {}).load({})
     with pytest.raises(DataError, match="nowhere.jsonl does not exist"):
         benchmark("nowhere.jsonl").items()
 

@@ -69,8 +69,13 @@ def test_too_few_examples_are_told(made: SuperNIBenchmark) -> None:
 
 @pytest.mark.parametrize("both", [{}, {"hub_id": "a/b"}])
 def test_one_source_is_needed(made: SuperNIBenchmark, both: dict[str, Any]) -> None:
-    with pytest.raises(ConfigError, match="allowed: one of them"):
+    with pytest.raises(ConfigError, match=r"allowed: one of them. Cure: evaluation\.\w+\.path="):
         replace(made, path="x" if both else None, **both).items()
+
+
+def test_tasks_without_any_instance_are_told(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="the 1 tasks of .* have no instance. Cure"):
+        benchmark(checkout(tmp_path / "ni", {"task1_a": task(instances=0)})).items()
 
 
 def test_a_local_source_has_no_revision(made: SuperNIBenchmark) -> None:

@@ -5,13 +5,14 @@ Left out: several answers of one model to a prompt. A second one is an error, no
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
 from pydantic import Field
 
-from tuna_exp.datasets.checking import Entry, Identifier, Shape, collect, fit
-from tuna_exp.datasets.reading import Rows, fingerprint, read_rows
+from tuna_exp.datasets.checking import Entry, Identifier, Shape, Text, collect, fit
+from tuna_exp.datasets.reading import MalformedError, Rows, fingerprint, read_rows, show
 from tuna_exp.errors import ConfigError, DataError
 from tuna_exp.records import Instruction
 
@@ -29,7 +30,7 @@ class AnswerRow(Shape):
 class PredictionRow(Shape):
     """A line of `predictions.jsonl`, as far as it is compared."""
 
-    instruction: dict[str, object]
+    instruction: Annotated[dict[str, object], Field(description="an object")]
     text: Annotated[str, Field(description="a string")]
 
 
@@ -43,18 +44,24 @@ class AnswersFile:
 
     path: str
     fields: Fields | None
-    where: Mapping[str, str]
+    where: Mapping[str, str | int]
 
-    def load(self) -> dict[str, str]:
-        """Return the answers by the ids of their prompts.
+    def load(self, prompts: Mapping[str, str]) -> dict[str, str]:
+        """Return the answers by the ids of their prompts, whose texts `prompts` has by id.
 
-        Raises ConfigError for fields that are not named, DataError for a file that cannot be used.
+        Raises ConfigError for fields that are not named, DataError for a file that cannot be used,
+        as predictions of ours on other prompts with the same ids.
         """
         if self.fields is not None:
             check_roles(self.fields, ROLES, "reference.fields")
         rows = self._kept(read_rows(Path(self.path), None))
-        cure = "correct these records, or name the right fields with evaluation.reference.fields."
-        return {e.instruction.id: e.responses[0] for e in collect(rows, self._entry, cure)}
+        cure = (
+            "correct these records, or name the right fields with evaluation.NAME.reference.fields "
+            "(null: predictions.jsonl of ours), and of several models' answers the one with "
+            "+evaluation.NAME.reference.where.FIELD=VALUE."
+        )
+        made = collect(rows, partial(self._entry, prompts), cure)
+        return {e.instruction.id: e.responses[0] for e in made}
 
     def digest(self) -> dict[str, object]:
         """Return what decides the answers: the file's bytes and how they are read, not its path."""
@@ -74,23 +81,30 @@ class AnswersFile:
                     for k in self.where}  # fmt: skip
             raise DataError(
                 f"{self.path}: none of its {len(rows.values)} records has {dict(self.where)}; it "
-                f"has {seen}. Cure: evaluation.NAME.reference.where.<field>=<one of these>."
+                f"has {seen}. Cure: +evaluation.NAME.reference.where.FIELD=<one of these>."
             )
         kept = [rows.values[place] for place in places]
         return Rows(rows.source, kept, lambda index: rows.place(places[index]))
 
-    def _entry(self, index: int, row: object) -> Entry:
+    def _entry(self, prompts: Mapping[str, str], index: int, row: object) -> Entry:
         if self.fields is None:
             made = fit(PredictionRow, row)
-            name, answer = fit(_Named, made.instruction).id, made.text
+            asked, answer = fit(_Asked, made.instruction), made.text
+            name, prompt = asked.id, prompts.get(str(asked.id))
+            if prompt not in (None, asked.instruction):
+                raise MalformedError(
+                    f"answers another prompt of the id {show(name)}: {show(asked.instruction)}, "
+                    f"not {show(prompt)}"
+                )
         else:
             read = fit(AnswerRow, row, self.fields)
             name, answer = read.id, read.answer
         return Entry(Instruction(id=str(name), instruction=str(name)), (answer,))
 
 
-class _Named(Shape):
+class _Asked(Shape):
     id: Identifier
+    instruction: Text
 
 
 def check_roles(fields: Fields, roles: tuple[str, ...], key: str) -> None:

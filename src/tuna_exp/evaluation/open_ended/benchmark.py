@@ -69,18 +69,25 @@ class OpenEndedBenchmark:
         """
         self._check_fields()
         rows = read_rows(Path(self.path), None)
-        cure = "correct these records, or name the right fields with evaluation.fields."
+        cure = (
+            f"correct these records, or name the right fields with evaluation.{self.name}.fields."
+        )
         prompts = [entry.instruction for entry in collect(rows, self._entry, cure)]
         if self.reference is None:
             return prompts
-        answers = self.reference.load()
+        answers = self.reference.load({prompt.id: prompt.instruction for prompt in prompts})
         without = [prompt.id for prompt in prompts if prompt.id not in answers]
         if without:
             raise DataError(
                 f"{self.reference.path} answers {len(prompts) - len(without)} of the "
                 f"{len(prompts)} prompts of {self.path}; none for '{without[0]}'. Cure: answers to "
-                "these prompts under the same ids (evaluation.fields.id), or "
-                "evaluation.reference=null."
+                f"these prompts under the same ids (evaluation.{self.name}.fields.id), or "
+                f"evaluation.{self.name}.reference=null."
+            )
+        if all(answers[prompt.id] == prompt.instruction for prompt in prompts):
+            raise DataError(
+                f"{self.reference.path} has the prompts of {self.path} in the place of answers. "
+                f"Cure: evaluation.{self.name}.reference.path=<another model's answers to them>."
             )
         return [p.model_copy(update={"reference": answers[p.id]}) for p in prompts]
 
