@@ -170,6 +170,12 @@ def _unknown_key(key: str, settings: Path, arguments: Sequence[str]) -> str:
             f"add a part, put a + in front, as in +{path}=OPTION."
         )
     keys = chosen_keys(settings, arguments, path)
+    if isinstance(keys.get(path), dict):
+        held = ", ".join(map(str, keys[path])) or "nothing yet"
+        return (
+            f"'{path}' takes no name that it does not hold ({held}) without a +. Cure: "
+            f"+{path}.NAME=VALUE."
+        )
     elsewhere = owners(path, settings)
     if elsewhere:
         return (

@@ -31,7 +31,7 @@ COLLECTIONS = frozenset({"method", "logger", "callbacks", "evaluation", "extra_r
 # Keys of evaluation that are no benchmark: they hold for all.
 OF_ALL_BENCHMARKS = frozenset({"limit", "temperature", "top_p", "top_k", "seed"})
 # Keys below which names are the user's own, wherever they are.
-NAMED = frozenset({"members", "weights"})
+NAMED = frozenset({"members", "weights", "where", "gen_kwargs"})
 # Anything may stand in these: a service alone knows what it takes.
 FREE = frozenset({"parameters"})
 SHOWN = 14
@@ -156,7 +156,11 @@ class Checking:
         rule = dict if rule is None and name in self.known.parts else rule
         problem = None if rule is None else misfit(value, rule)
         if problem:
-            yield f"{name}={value!r:.60}: {problem}"
+            yield f"{name}={_shown(value)}: {problem}"
+
+
+def _shown(value: Any) -> str:
+    return "null" if value is None else f"{value!r:.60}"
 
 
 def _takes_names(path: str) -> bool:
@@ -207,7 +211,7 @@ def misused(node: Mapping[str, Any], path: str) -> Iterator[str]:
                     f"Cure: leave it out, with ~{path}.{key} where an experiment brings it."
                 )
         elif key in hints and (problem := misfit(value, hints[key])):
-            yield f"{path}.{key}={value!r:.60}: {problem}"
+            yield f"{path}.{key}={_shown(value)}: {problem}"
     if not node.get("_partial_"):
         yield from _lacking(node, path, parameters)
 

@@ -96,7 +96,8 @@ def test_wrong_encoding_names_line_byte_and_offset(tmp_path):
 
 
 def test_utf16_is_recognised(tmp_path):
-    assert "begins like UTF-16" in refusal(written(tmp_path, LINES.encode("utf-16")))
+    message = refusal(written(tmp_path, LINES.encode("utf-16")))
+    assert "begins like UTF-16" in message and "`iconv -f utf-16 -t utf-8`" in message
 
 
 def test_empty_and_blank_files(tmp_path):

@@ -111,6 +111,17 @@ def test_too_many_replies_without_a_verdict_are_told(make_work: MakeWork, tmp_pa
         require_verdicts(0.2, made)
 
 
+def test_a_judging_without_any_verdict_is_never_let_through(
+    make_work: MakeWork, tmp_path: Path
+) -> None:
+    ours = evaluation(tmp_path / "ours", ["?", "?", "?", "?"], reference="bb")
+    work = make_work("work", **{OURS: ours})
+    judge(judging(Scripted(longer)), work)
+    made = Artifact(work.folder, {"facts": Notebook(work.folder).facts()})
+    with pytest.raises(RefusalError, match="4 of 4 pairs.*a share of 1.0, and never all"):
+        require_verdicts(1.0, made)
+
+
 def test_a_real_model_answers_prompts_and_judges_them(
     student: Student, make_work: MakeWork, tmp_path: Path
 ) -> None:

@@ -13,6 +13,7 @@ import hashlib
 import json
 import os
 import re
+import tarfile
 import zlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -113,6 +114,16 @@ def fingerprint(path: Path) -> str:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
+def require_whole(archive: tarfile.TarFile) -> None:
+    """Read an open tar to its end, where a packed one has the check sum of all that was read.
+
+    Raises OSError, EOFError or zlib.error where it is cut short or damaged.
+    """
+    assert archive.fileobj is not None
+    while archive.fileobj.read(2**20):
+        pass
+
+
 def check_limit(limit: int | None) -> None:
     """Raise ConfigError unless `limit` is null or a whole number of at least 1."""
     if limit is None or (isinstance(limit, int) and not isinstance(limit, bool) and limit >= 1):
@@ -174,11 +185,12 @@ def _decode(path: Path, data: bytes) -> str:
         return data.decode("utf-8").removeprefix("\ufeff")
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1
-        guess = " It begins like UTF-16." if data.startswith(_UTF16_MARKS) else ""
+        utf16 = data.startswith(_UTF16_MARKS)
+        guess = " It begins like UTF-16." if utf16 else ""
         raise DataError(
             f"{path} line {line}: byte 0x{data[error.start]:02x} at offset {error.start} of the "
             f"(unpacked) text is not UTF-8.{guess} Cure: convert the file, for instance with "
-            "`iconv -f latin1 -t utf-8`."
+            f"`iconv -f {'utf-16' if utf16 else 'latin1'} -t utf-8`."
         ) from error
 
 

@@ -57,7 +57,7 @@ class AnswersFile:
 
     path: str
     fields: Fields | None
-    where: Mapping[str, str]
+    where: Mapping[str, str | int]
 
     def load(self, key: str) -> dict[str, Stored]:
         """Return the answers by the ids of their prompts; `key` is what the settings call the file.
@@ -67,7 +67,11 @@ class AnswersFile:
         if self.fields is not None:
             check_roles(self.fields, ROLES, f"{key}.fields")
         rows = self._kept(read_rows(Path(self.path), None), key)
-        cure = f"correct these records, or name the right fields with {key}.fields."
+        cure = (
+            f"correct these records, or name the right fields with {key}.fields (null: "
+            "predictions.jsonl of ours), and of several models' answers the one with "
+            f"+{key}.where.FIELD=VALUE."
+        )
         entries = collect(rows, self._entry, cure)
         # An entry of a file without prompts repeats the id where the prompt would stand.
         prompts = self.fields is None
@@ -94,7 +98,7 @@ class AnswersFile:
                     for k in self.where}  # fmt: skip
             raise DataError(
                 f"{self.path}: none of its {len(rows.values)} records has {dict(self.where)}; it "
-                f"has {seen}. Cure: {key}.where.<field>=<one of these>."
+                f"has {seen}. Cure: +{key}.where.FIELD=<one of these>."
             )
         kept = [rows.values[place] for place in places]
         return Rows(rows.source, kept, lambda index: rows.place(places[index]))

@@ -29,7 +29,7 @@ class StoredAnswers:
     path: str | None
     name: str | None
     fields: Fields | None
-    where: Mapping[str, str]
+    where: Mapping[str, str | int]
 
     @property
     def called(self) -> str:

@@ -13,7 +13,8 @@ from rouge_score.rouge_scorer import RougeScorer
 
 from tuna_exp.comparison.statistics import Bootstrap, mean_interval
 from tuna_exp.datasets.checking import Entry, collect, of_split
-from tuna_exp.datasets.reading import MalformedError, fingerprint, read_rows
+from tuna_exp.datasets.reading import MalformedError, fingerprint, read_rows, show
+from tuna_exp.errors import nearest
 from tuna_exp.evaluation.base import Figure
 from tuna_exp.evaluation.rouge import rouge_l
 from tuna_exp.llms.decoding import Decoding
@@ -49,7 +50,10 @@ class SummarisationBenchmark:
 
     @cached_property
     def _entries(self) -> list[Instruction]:
-        cure = f"correct evaluation.{self.name}.fields, which say what the file calls its parts."
+        cure = (
+            f"correct these records, or evaluation.{self.name}.fields, which say what the file "
+            "calls its parts."
+        )
         made = collect(read_rows(Path(self.path), None), self._entry, cure)
         return of_split(made, self.split, f"evaluation.{self.name}.split", self.path, "document")
 
@@ -96,13 +100,15 @@ class SummarisationBenchmark:
 
     def _entry(self, index: int, row: object) -> Entry:
         if not isinstance(row, Mapping):
-            raise MalformedError(f"a row should be an object, got {row!r:.60}")
+            raise MalformedError(f"expected a JSON object, found {show(row)}")
         fields = self.fields
         document = _text(row, fields.document)
         named = [row[name] for name in fields.summaries if name in row]
         summaries = [s.strip() for s in named if isinstance(s, str) and s.strip()]
         if not summaries:
-            raise MalformedError(f"no summary under any of {', '.join(fields.summaries)}")
+            raise MalformedError(
+                f"no summary under any of {', '.join(fields.summaries)}; found {show(list(row))}"
+            )
         check = Check(name=CHECK, arguments={"references": summaries})
         return Entry(
             Instruction(
@@ -139,7 +145,14 @@ def _scorer() -> RougeScorer:
 
 
 def _text(row: Mapping[str, object], field: str) -> str:
-    value = row.get(field)
+    if field not in row:
+        raise MalformedError(
+            f"field '{field}' is missing; expected a string that is not blank; found only "
+            f"{show(list(row))}.{nearest(field, row)}"
+        )
+    value = row[field]
     if not isinstance(value, str) or not value.strip():
-        raise MalformedError(f"{field} should be a string that is not blank, got {value!r:.60}")
+        raise MalformedError(
+            f"field '{field}': expected a string that is not blank, found {show(value)}"
+        )
     return value

@@ -64,20 +64,24 @@ def measure_judged(bootstrap: Bootstrap, work: Workspace) -> None:
 
 
 def require_verdicts(max_refused: float, judged: Artifact) -> None:
-    """Raise RefusalError where more than the share `max_refused` of the pairs got no verdict."""
+    """Raise RefusalError where more than the share `max_refused` of the pairs got no verdict.
+
+    Or none did, whatever share is allowed: there are no figures over nothing.
+    """
     facts = judged.facts
     refused = sum(facts["refusals"].values())
-    if refused <= max_refused * facts["items"]:
+    some = refused < facts["items"]
+    if some and refused <= max_refused * facts["items"]:
         return
     path = judged.folder / COMPARISONS
     first = next(c for c in read_records(path, Comparison) if c.preference is None)
     kinds = ", ".join(f"{kind}: {n}" for kind, n in facts["refusals"].items())
     raise RefusalError(
         f"the judge gave no readable verdict on {refused} of {facts['items']} pairs ({kinds}); "
-        f"allowed is a share of {max_refused}. For example '{first.instruction.id}': "
-        f"{first.judgements[0].raw.strip()[:200]!r}. All raw replies: {path}. Cure: a stronger "
-        "judge, judging.answer=form|first_token with judging.scheme=verdict, or a higher "
-        "max_refused (which reuses these replies)."
+        f"allowed is a share of {max_refused}{'' if some else ', and never all'}. For example "
+        f"'{first.instruction.id}': {first.judgements[0].raw.strip()[:200]!r}. All raw replies: {path}. Cure: a stronger "
+        "judge, or judging.answer=form|first_token with judging.scheme=verdict"
+        f"{', or a higher max_refused (which reuses these replies)' if some else ''}."
     )
 
 

@@ -118,6 +118,26 @@ def test_a_file_of_another_layout_is_an_error(tmp_path: Path) -> None:
         requests(path, "clariq").items()
 
 
+@pytest.mark.parametrize(
+    ("layout", "field", "expected"),
+    [
+        ("clamber", "require_clarification", "expected 0 or 1"),
+        ("clamber", "context", "expected a string"),
+        ("clariq", "clarification_need", 'expected "1", "2", "3" or "4"'),
+    ],
+)
+def test_a_missing_field_is_told_with_what_it_holds(
+    layout: str, field: str, expected: str, tmp_path: Path
+) -> None:
+    rows = {
+        "clamber": clamber("Who?", 1),
+        "clariq": {"topic_id": 1, "initial_request": "Who?", "clarification_need": "1"},
+    }
+    path = written(tmp_path / "c.jsonl", [{k: v for k, v in rows[layout].items() if k != field}])
+    with pytest.raises(DataError, match=f"field '{field}' is missing; {expected}; found"):
+        requests(path, layout).items()
+
+
 def pair(labels: str, split: str = "test") -> dict[str, Any]:
     return {"split": split, "id": 1, "premise": "P.", "hypothesis": "H.", "labels": labels}
 

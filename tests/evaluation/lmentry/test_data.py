@@ -1,5 +1,6 @@
 """Reading LMentry: a folder or a tar, whole or told what is wrong, nothing unpacked."""
 
+import gzip
 import io
 import os
 import tarfile
@@ -101,7 +102,33 @@ def test_nothing_there_is_told(tmp_path: Path) -> None:
 
 def test_a_tar_cut_short_is_told(packed: Path) -> None:
     packed.write_bytes(packed.read_bytes()[:-800])
-    assert "cannot be read as a tar" in refused(packed)
+    assert "cut short or damaged" in refused(packed)
+
+
+def test_a_tar_whose_check_sum_does_not_fit_is_told(packed: Path) -> None:
+    """One letter is another one: what was read is still JSON of the right form."""
+    content = gzip.compress(gzip.decompress(packed.read_bytes()), compresslevel=0)
+    place = content.index(b'"answer": "') + len(b'"answer": "')
+    packed.write_bytes(content[:place] + b"Q" + content[place + 1 :])
+    assert "cut short or damaged (CRC check failed" in refused(packed)
+
+
+def test_a_damaged_stream_is_told(packed: Path) -> None:
+    content = packed.read_bytes()
+    packed.write_bytes(content[:300] + bytes(300) + content[600:])
+    assert "cut short or damaged" in refused(packed)
+
+
+def test_a_task_without_examples_is_told(files: Files, write: Write) -> None:
+    files["homophones"]["settings"]["num_examples_per_template"] = 0
+    files["homophones"]["examples"] = {}
+    told = refused(write(files))
+    assert "homophones.json is not a task file: settings.num_examples_per_template" in told
+
+
+def test_nothing_at_the_path_is_told(tmp_path: Path) -> None:
+    told = refused(tmp_path / "nowhere.tar")
+    assert "nowhere.tar does not exist" in told and "evaluation.lmentry.path" in told
 
 
 def test_half_a_file_is_told(folder: Path) -> None:

@@ -87,7 +87,7 @@ def test_the_published_files_are_read_as_they_are() -> None:
     assert len({item.kind for item in items}) == 9
     with pytest.raises(DataError, match="none of its 640 records has.*alpaca-13b:v1"):
         answers(str(FOLDER / "answers.jsonl.gz"), model_id="gpt-9").load(KEY)
-    with pytest.raises(DataError, match="an id of its own"):
+    with pytest.raises(DataError, match=r"(?s)an id of its own.*reference\.where\.FIELD=VALUE"):
         answers(str(FOLDER / "answers.jsonl.gz")).load(KEY)
 
 
@@ -104,6 +104,12 @@ def test_predictions_of_ours_are_answers_too(write: Write, tmp_path: Path) -> No
         benchmark(write("q.jsonl", changed), other).items()
 
 
+def test_prompts_are_no_answers(write: Write) -> None:
+    prompts = write("p.jsonl", PROMPTS)
+    with pytest.raises(DataError, match=r"the place of answers. Cure: evaluation\.qa\.reference"):
+        benchmark(prompts, answers(prompts)).items()
+
+
 def test_what_cannot_be_used_is_told(write: Write) -> None:
     prompts = write("p.jsonl", PROMPTS)
     with pytest.raises(DataError, match="answers 1 of the 2 items.*none for '2'.*Cure"):
@@ -112,7 +118,7 @@ def test_what_cannot_be_used_is_told(write: Write) -> None:
         benchmark(prompts, instruction="text", colour="red").items()
     with pytest.raises(ConfigError, match="no field is named for instruction"):
         benchmark(prompts, instruction=None).items()
-    with pytest.raises(DataError, match="(?s)field 'prompt' is missing.*Cure"):
+    with pytest.raises(DataError, match=r"(?s)field 'prompt' is missing.*evaluation\.qa\.fields"):
         benchmark(prompts, instruction="prompt").items()
     with pytest.raises(ConfigError, match="evaluation.qa.reference.fields.*answer is null"):
         AnswersFile(prompts, {"id": "question_id", "answer": None}, {}).load(KEY)

@@ -10,7 +10,7 @@ import pytest
 
 from tests.evaluation.superni.data import NEEDS_SHARED, SHARED, benchmark, checkout, packed, task
 from tuna_exp.comparison.statistics import Bootstrap
-from tuna_exp.errors import ConfigError, UserError
+from tuna_exp.errors import ConfigError, DataError, UserError
 from tuna_exp.evaluation.superni import SuperNIBenchmark
 from tuna_exp.evaluation.superni.official import (
     CATEGORIES,
@@ -70,6 +70,11 @@ def test_too_few_examples_are_told(made: SuperNIBenchmark) -> None:
 def test_a_source_is_needed(made: SuperNIBenchmark) -> None:
     with pytest.raises(ConfigError, match="path=null and hub_id=null; one of them is needed"):
         replace(made, path=None).items()
+
+
+def test_tasks_without_any_instance_are_told(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="the 1 tasks of .* have no instance. Cure"):
+        benchmark(checkout(tmp_path / "ni", {"task1_a": task(instances=0)})).items()
 
 
 def test_a_local_source_has_no_revision(made: SuperNIBenchmark) -> None:

@@ -1,5 +1,6 @@
 """Where tasks come from, and every way in which they can be broken or missing."""
 
+import gzip
 import io
 import tarfile
 from pathlib import Path
@@ -126,6 +127,16 @@ def test_links_and_paths_out_of_the_archive_are_refused(
     add_member(archive, name, kind, "/etc/passwd")
     (tmp_path / "test_tasks.txt").write_text("task1_a")
     with pytest.raises(DataError, match="is a link, a device or lies outside the archive"):
+        read_local(archive, None, 100)
+
+
+def test_an_archive_whose_check_sum_does_not_fit(folder: Path, tmp_path: Path) -> None:
+    """One word is another one: what was read is still a task."""
+    archive = packed(folder, tmp_path / "ni.tar.gz")
+    content = gzip.compress(gzip.decompress(archive.read_bytes()), compresslevel=0)
+    assert content.count(b"Is 3 big?") == 1
+    archive.write_bytes(content.replace(b"Is 3 big?", b"Is 8 big?"))
+    with pytest.raises(DataError, match="damaged .CRC check failed.*Cure"):
         read_local(archive, None, 100)
 
 

@@ -1,6 +1,7 @@
 """Translation: the file is read strictly, each pair is a corpus, and methods can be compared."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -63,6 +64,12 @@ def test_a_folder_has_a_file_per_pair(tmp_path: Path) -> None:
 def test_a_pair_that_is_not_there_is_an_error(file: Path) -> None:
     with pytest.raises(ConfigError, match="'de-fr' has no segment .* holds de-en, en-zh"):
         benchmark(file, ["de-en", "de-fr"]).items()
+
+
+@pytest.mark.parametrize("wrong", ["To {text}", "To {", "To {}", "To {target.x}", "To {target[0]}"])
+def test_an_instruction_with_other_places_is_an_error(wrong: str, file: Path) -> None:
+    with pytest.raises(ConfigError, match=r"translation\.instruction=.*allowed in braces.*Cure"):
+        replace(benchmark(file), instruction=wrong).items()
 
 
 def test_a_file_of_another_kind_is_an_error(tmp_path: Path) -> None:

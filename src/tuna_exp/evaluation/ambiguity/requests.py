@@ -13,9 +13,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
 import numpy as np
+from pydantic import Field
 
 from tuna_exp.comparison.statistics import (
     Array,
@@ -25,7 +26,7 @@ from tuna_exp.comparison.statistics import (
     share_interval,
     sums_interval,
 )
-from tuna_exp.datasets.checking import Entry, Identifier, NotBlank, Shape, collect, fit
+from tuna_exp.datasets.checking import Entry, Identifier, NotBlank, Shape, Text, collect, fit
 from tuna_exp.datasets.reading import MalformedError, Rows, fingerprint, read_rows, read_text
 from tuna_exp.errors import ConfigError
 from tuna_exp.evaluation.ambiguity.detector import VERSION, asks, assumes, without
@@ -35,12 +36,13 @@ from tuna_exp.records import Candidate, Check, Instruction, Prediction
 
 CHECK = "clarity"
 Layout = Literal["clamber", "clariq"]
+LAYOUTS = ("clamber", "clariq")
 
 
 class _Clamber(Shape):
     question: NotBlank
-    context: str
-    require_clarification: Literal[0, 1]
+    context: Text
+    require_clarification: Annotated[Literal[0, 1], Field(description="0 or 1")]
     category: NotBlank
     subclass: NotBlank
 
@@ -48,7 +50,9 @@ class _Clamber(Shape):
 class _Clariq(Shape):
     topic_id: Identifier
     initial_request: NotBlank
-    clarification_need: Literal["1", "2", "3", "4"]
+    clarification_need: Annotated[
+        Literal["1", "2", "3", "4"], Field(description='"1", "2", "3" or "4"')
+    ]
 
 
 @dataclass(frozen=True)
@@ -67,7 +71,10 @@ class AmbiguityBenchmark:
 
     @cached_property
     def _items(self) -> list[Instruction]:
-        cure = f"a file of the layout that evaluation.{self.name}.layout names: {self.layout}."
+        cure = (
+            f"correct these records, or the layout that the file has, of {', '.join(LAYOUTS)}: "
+            f"evaluation.{self.name}.layout."
+        )
         rows = _table(self.path) if _is_table(self.path) else read_rows(Path(self.path), None)
         parse: dict[str, Callable[[int, object], Entry]] = {
             "clamber": _clamber,

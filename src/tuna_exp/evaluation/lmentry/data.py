@@ -7,6 +7,7 @@ makes training records of it. Its `resources` served to build it and are not rea
 import hashlib
 import json
 import tarfile
+import zlib
 from collections.abc import Iterator, Mapping
 from functools import cache
 from pathlib import Path, PurePosixPath
@@ -14,13 +15,17 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model
 
+from tuna_exp.datasets.reading import require_whole
 from tuna_exp.errors import DataError
 from tuna_exp.evaluation.lmentry.tasks import FILES, TEMPLATES
 from tuna_exp.records import Check, Instruction
 
 # The largest published file has 1.5 MB; more than this is another thing, or made to fill memory.
 _LARGEST_BYTES = 32 * 2**20
-_AGAIN = "Cure: get LMentry's data folder again, whole, and name it or a tar of it by `path`"
+_AGAIN = (
+    "Cure: get LMentry's data folder again, whole, and name it or a tar of it with "
+    "evaluation.lmentry.path."
+)
 
 _Words = list[str]
 _Text = Annotated[str, Field(min_length=1, pattern=r"^[^\x00]+$")]
@@ -58,7 +63,7 @@ class _Settings(BaseModel):
     model_config = ConfigDict(strict=True)
 
     name: str
-    num_examples_per_template: int
+    num_examples_per_template: Annotated[int, Field(ge=1)]
     input_templates: Annotated[list[str], Field(min_length=TEMPLATES, max_length=TEMPLATES)]
 
 
@@ -85,6 +90,8 @@ def read_files(path: Path) -> dict[str, bytes]:
     Raises:
         DataError: nothing there, no tar, an unsafe member, a file that is missing or too large.
     """
+    if not path.exists():
+        raise DataError(f"{path} does not exist; a relative path starts at {Path.cwd()}. {_AGAIN}")
     found = dict(_from_folder(path) if path.is_dir() else _from_tar(path))
     missing = [name for name in FILES if name not in found]
     if missing:
@@ -190,8 +197,12 @@ def _from_tar(path: Path) -> Iterator[tuple[str, bytes]]:
         with tarfile.open(path, "r:*") as archive:
             for member in archive:
                 yield from _member(path, archive, member)
-    except (OSError, EOFError, tarfile.TarError) as error:
-        raise DataError(f"{path} cannot be read as a tar or a folder: {error}. {_AGAIN}") from error
+            require_whole(archive)
+    except (OSError, EOFError, tarfile.TarError, zlib.error) as error:
+        reason = str(error).splitlines()[0].rstrip(":")
+        raise DataError(
+            f"{path} is no tar and no folder, or is cut short or damaged ({reason}). {_AGAIN}"
+        ) from error
 
 
 def _member(

@@ -15,7 +15,7 @@ from pydantic import Field
 from tuna_exp.comparison.statistics import Bootstrap, mean_interval
 from tuna_exp.datasets.checking import Entry, Identifier, NotBlank, Shape, collect, fit
 from tuna_exp.datasets.reading import fingerprint, read_rows
-from tuna_exp.errors import ConfigError
+from tuna_exp.errors import ConfigError, DataError
 from tuna_exp.evaluation.answers import AnswersFile, check_answered
 from tuna_exp.evaluation.base import Figure
 from tuna_exp.evaluation.open_ended.judging import AnswerJudge
@@ -76,6 +76,11 @@ class OpenEndedBenchmark:
             return prompts
         answers = self.reference.load(f"{key}.reference")
         check_answered(self.reference.path, answers, prompts, f"{key}.reference.path")
+        if all(answers[prompt.id].text == prompt.instruction for prompt in prompts):
+            raise DataError(
+                f"{self.reference.path} has the prompts of {self.path} in the place of answers. "
+                f"Cure: {key}.reference.path=<another model's answers to them>."
+            )
         return [p.model_copy(update={"reference": answers[p.id].text}) for p in prompts]
 
     def decoding(self) -> Decoding:

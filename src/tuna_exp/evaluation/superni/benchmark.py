@@ -12,7 +12,7 @@ from functools import cached_property
 from pathlib import Path
 
 from tuna_exp.comparison.statistics import Bootstrap
-from tuna_exp.errors import ConfigError, UserError
+from tuna_exp.errors import ConfigError, DataError, UserError
 from tuna_exp.evaluation.base import Figure
 from tuna_exp.evaluation.rouge import rouge_l
 from tuna_exp.evaluation.superni import coverage
@@ -69,6 +69,12 @@ class SuperNIBenchmark:
             for task in self._found.tasks
             for instance in task.instances
         ]
+        if not items:
+            raise DataError(
+                f"evaluation.{self.name}: the {len(self._found.tasks)} tasks of "
+                f"{self.path or self.hub_id} have no instance. Cure: the task files of the "
+                "natural-instructions release."
+            )
         cut = sum(not item.instruction.endswith(END) for item in items)
         if cut:
             _log.warning(
@@ -133,9 +139,9 @@ class SuperNIBenchmark:
     def _check(self) -> None:
         if self.path is None and self.hub_id is None:
             raise ConfigError(
-                f"{self.name}: path=null and hub_id=null; one of them is needed. "
-                "Cure: path=<checkout of natural-instructions, or a tar of its task files>, or "
-                "hub_id=<dataset of the Hub>."
+                f"evaluation.{self.name}: path=null and hub_id=null; one of them is needed. Cure: "
+                f"evaluation.{self.name}.path=<checkout of natural-instructions, or a tar of its "
+                f"task files>, or evaluation.{self.name}.hub_id=<dataset of the Hub>."
             )
         if self.hub_id is None and self.revision is not None:
             raise ConfigError(

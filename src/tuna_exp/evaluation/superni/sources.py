@@ -15,7 +15,7 @@ from typing import Protocol
 
 from tuna_exp.datasets.checking import NotBlank, Shape, Text, Texts, fit
 from tuna_exp.datasets.hub import hub_rows
-from tuna_exp.datasets.reading import MalformedError, read_text
+from tuna_exp.datasets.reading import MalformedError, read_text, require_whole
 from tuna_exp.errors import DataError
 from tuna_exp.evaluation.superni.tasks import Instance, Task, parse_task
 
@@ -188,6 +188,7 @@ def _opened(path: Path) -> Iterator[Shelf]:
         )
     with _told_if_damaged(path), tarfile.open(path) as tar:
         members = {m.name.removeprefix("./"): m for m in tar.getmembers() if not m.isdir()}
+        require_whole(tar)
         yield Archive(path, tar, members)
 
 
@@ -197,7 +198,8 @@ def _told_if_damaged(path: Path) -> Iterator[None]:
         yield
     except _DAMAGED as error:
         raise DataError(
-            f"{path} is no tar archive, or is cut short or damaged ({error}). Cure: download or "
+            f"{path} is no tar archive, or is cut short or damaged "
+            f"({str(error).splitlines()[0].rstrip(':')}). Cure: download or "
             "pack it again; `tar tf` tells whether a copy is whole."
         ) from error
 

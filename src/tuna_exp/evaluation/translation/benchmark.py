@@ -65,6 +65,7 @@ class TranslationBenchmark:
 
     @cached_property
     def _entries(self) -> list[Instruction]:
+        self._check_instruction()
         cure = "JSON lines with pair, index, source and reference, or a folder of de-en.tsv."
         made = collect(read_segments(Path(self.path)), self._entry, cure)
         items = [entry.instruction for entry in made]
@@ -73,7 +74,8 @@ class TranslationBenchmark:
             if pair not in known:
                 raise ConfigError(
                     f"evaluation.{self.name}.pairs: '{pair}' has no segment in {self.path}, which "
-                    f"holds {', '.join(known)}.{nearest(pair, known)}"
+                    f"holds {', '.join(known)}.{nearest(pair, known)} Cure: some of these, or null "
+                    "for all."
                 )
         return [item for item in items if self.pairs is None or item.kind in self.pairs]
 
@@ -128,6 +130,16 @@ class TranslationBenchmark:
             "max_new_tokens": self.max_new_tokens,
             "batch_size": self.batch_size,
         }
+
+    def _check_instruction(self) -> None:
+        try:
+            self.instruction.format(source="", target="")
+        except (LookupError, ValueError, AttributeError) as error:
+            raise ConfigError(
+                f"evaluation.{self.name}.instruction={self.instruction!r}: allowed in braces are "
+                "{source} and {target}, for the languages' names; the segment follows by itself. "
+                "Cure: correct the braces; one that is meant as such is written twice."
+            ) from error
 
     def _entry(self, index: int, row: object) -> Entry:
         read = fit(_Row, row, _FIELDS)
