@@ -79,8 +79,9 @@ def require_verdicts(max_refused: float, judged: Artifact) -> None:
     raise RefusalError(
         f"the judge gave no readable verdict on {refused} of {facts['items']} pairs ({kinds}); "
         f"allowed is a share of {max_refused}{'' if some else ', and never all'}. For example "
-        f"'{first.instruction.id}': {first.judgements[0].raw.strip()[:200]!r}. All raw replies: {path}. Cure: a stronger "
-        "judge, or judging.answer=form|first_token with judging.scheme=verdict"
+        f"'{first.instruction.id}': {first.judgements[0].raw.strip()[:200]!r}. All raw "
+        f"replies: {path}. Cure: a stronger judge, or judging.answer=form|first_token with "
+        "judging.scheme=verdict"
         f"{', or a higher max_refused (which reuses these replies)' if some else ''}."
     )
 
