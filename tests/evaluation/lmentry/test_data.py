@@ -96,7 +96,7 @@ def test_a_missing_file_is_named(folder: Path) -> None:
 def test_nothing_there_is_told(tmp_path: Path) -> None:
     assert "nowhere.tar.gz" in refused(tmp_path / "nowhere.tar.gz")
     (tmp_path / "text").write_text("no tar")
-    assert "cannot be read as a tar" in refused(tmp_path / "text")
+    assert "is no tar and no folder" in refused(tmp_path / "text")
     assert "0 of LMentry's 41" in refused(tmp_path)
 
 
