@@ -43,11 +43,12 @@ record-ablations: $(READY)  ## Run every ablation on the embedded model, two see
 # What is held of the published benchmarks' data, and what the record of a small model asks of it.
 BENCHMARKS ?= benchmarks
 FURTHER := [superni_2shot,ifeval,vicuna,translation,summarisation,ambiguity,readings]
+SHORT := evaluation.ifeval.max_new_tokens=256 evaluation.vicuna.drawn.max_new_tokens=256
 JUDGED := evaluation.vicuna.judging.scheme=verdict evaluation.vicuna.judging.answer=first_token
 
-record-evaluation: $(READY)  ## Score the embedded model on parts of the published benchmarks in the folder BENCHMARKS; half an hour
+record-evaluation: $(READY)  ## Score the embedded model on parts of the published benchmarks in the folder BENCHMARKS
 	$(BIN)/tuna-exp evaluate model=smollm2_135m evaluation=[lmentry,superni_0shot] evaluation.limit=500 benchmarks=$(BENCHMARKS) hydra.run.dir=runs/evaluation/paper
-	$(BIN)/tuna-exp evaluate model=smollm2_135m evaluation=$(FURTHER) $(JUDGED) evaluation.limit=40 benchmarks=$(BENCHMARKS) hydra.run.dir=runs/evaluation/further
+	$(BIN)/tuna-exp evaluate model=smollm2_135m evaluation=$(FURTHER) $(SHORT) $(JUDGED) evaluation.limit=32 benchmarks=$(BENCHMARKS) hydra.run.dir=runs/evaluation/further
 	$(BIN)/python experiments/record.py runs/evaluation/paper evaluation/paper
 	$(BIN)/python experiments/record.py runs/evaluation/further evaluation/further
 	$(BIN)/python -m experiments.record_scoring $(BENCHMARKS)
