@@ -26,6 +26,9 @@ from tuna_exp.evaluation.open_ended.vicuna import HIGHEST
 # where the longer answer always wins.
 LENGTH_VARIANCE = 25.0
 _LEAST_RELATIVE = 0.0
+_CONTROLLED = "length-controlled win rate"
+# Of fewer pairs the effect of length is a guess, and a win rate without it an extrapolation.
+_LEAST_CONTROLLED = 20
 
 
 @dataclass(frozen=True)
@@ -48,7 +51,8 @@ def tally(comparisons: Sequence[Comparison]) -> Tally:
 def comparison_figures(comparisons: Sequence[Comparison], bootstrap: Bootstrap) -> list[Figure]:
     """Return the figures over all comparisons, the win rate first, then of each category.
 
-    The relative score is there where judgements carry scores of the Vicuna scheme.
+    The relative score is there where judgements carry scores of the Vicuna scheme; a category of
+    fewer than 20 pairs has no length-controlled win rate.
     """
     judged = [comparison for comparison in comparisons if comparison.preference is not None]
     kinds = sorted({comparison.instruction.kind for comparison in judged} - {""})
@@ -59,6 +63,7 @@ def comparison_figures(comparisons: Sequence[Comparison], bootstrap: Bootstrap) 
         Figure(metric, group, figure(some, bootstrap))
         for metric, figure in _metrics(judged).items()
         for group, some in groups.items()
+        if metric != _CONTROLLED or group == "all" or len(some) >= _LEAST_CONTROLLED
     ]
 
 
@@ -68,7 +73,7 @@ def _metrics(
     scored = any(min(comparison.scores or (0.0, 0.0)) > 0 for comparison in judged)
     return {
         "win rate": win_rate,
-        "length-controlled win rate": length_controlled,
+        _CONTROLLED: length_controlled,
         **({"relative score": relative_score} if scored else {}),
     }
 
