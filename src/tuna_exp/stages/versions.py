@@ -12,6 +12,6 @@ VERSIONS = {
     "proxy": 1,
     "evaluate": 2,
     "judge": 1,
-    "figures": 1,
+    "figures": 2,
     "compare": 9,
 }
