@@ -39,6 +39,10 @@ BAD = {
     "foo.bar=3": r"'foo.bar' is not a key or a group. Groups: account, batching.*\+foo.bar=",
     "lora.rank=3": "is a key of lora=lora, which is not chosen. Cure: choose it",
     "+dataset.count=3": "there is such a key already. Cure: leave out the +",
+    "evaluation=vicuna evaluation.vicuna.reference.where={model_id:x}": (
+        r"'evaluation.vicuna.reference.where' takes no name that it does not hold .nothing yet. "
+        r"without a \+. Cure: \+evaluation.vicuna.reference.where.NAME=VALUE"
+    ),
     "+model=tiny": "chosen already. Cure: leave out the +",
     "+seeed=3": "seeed is not a setting of anything. Did you mean 'seed'?",
     "+dataset.cuont=3": "is not a setting of tuna_exp.datasets.* Did you mean 'count'?",

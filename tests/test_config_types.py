@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from omegaconf import OmegaConf
 
 from tuna_exp.cli import SETTINGS
-from tuna_exp.config_types import Known, check_config, misfit, misused
+from tuna_exp.config_types import Checking, Known, check_config, misfit, misused
 from tuna_exp.config_values import RULES, rule_for
 from tuna_exp.errors import ConfigError
 from tuna_exp.secrets import is_secret
@@ -107,6 +107,22 @@ def test_names_of_secrets(name: str) -> None:
 @pytest.mark.parametrize("name", ["max_new_tokens", "eos_token_id", "eos_token", "api_key_env"])
 def test_names_that_only_sound_like_secrets(name: str) -> None:
     assert not is_secret(name)
+
+
+def test_names_that_are_the_users_own_are_taken() -> None:
+    reference = {"_target_": "tuna_exp.evaluation.open_ended.answers.AnswersFile", "path": "a"}
+    predictions = {**reference, "fields": None, "where": {"model_id": "bard:20230327", "turn": 1}}
+    harness = {"_target_": "tuna_exp.evaluation.lm_eval.benchmark.LmEvalBenchmark"}
+    evaluation = {
+        "vicuna": {"_target_": "x.Benchmark", "reference": predictions},
+        "lm_eval": {**harness, "gen_kwargs": {"max_gen_toks": 5, "until": ["."]}},
+    }
+    checking = Checking(OmegaConf.create({}), Known.of(SETTINGS))
+    assert list(checking.node({"evaluation": evaluation}, "")) == []
+    evaluation["vicuna"]["reference"] = {**reference, "where": {"model_id": None}, "fields": "x"}
+    where, fields = checking.node({"evaluation": evaluation}, "")
+    assert ".fields='x': should be a valid dictionary" in fields
+    assert ".where.model_id=null: should be a valid" in where
 
 
 def test_many_problems_still_fit_one_screen(tmp_path: Path) -> None:

@@ -94,7 +94,8 @@ def test_a_missing_file_is_named(folder: Path) -> None:
 
 
 def test_nothing_there_is_told(tmp_path: Path) -> None:
-    assert "nowhere.tar.gz" in refused(tmp_path / "nowhere.tar.gz")
+    told = refused(tmp_path / "nowhere.tar.gz")
+    assert "nowhere.tar.gz does not exist" in told and "evaluation.lmentry.path" in told
     (tmp_path / "text").write_text("no tar")
     assert "is no tar and no folder" in refused(tmp_path / "text")
     assert "0 of LMentry's 41" in refused(tmp_path)
@@ -124,11 +125,6 @@ def test_a_task_without_examples_is_told(files: Files, write: Write) -> None:
     files["homophones"]["examples"] = {}
     told = refused(write(files))
     assert "homophones.json is not a task file: settings.num_examples_per_template" in told
-
-
-def test_nothing_at_the_path_is_told(tmp_path: Path) -> None:
-    told = refused(tmp_path / "nowhere.tar")
-    assert "nowhere.tar does not exist" in told and "evaluation.lmentry.path" in told
 
 
 def test_half_a_file_is_told(folder: Path) -> None:
