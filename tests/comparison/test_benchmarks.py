@@ -163,6 +163,11 @@ def test_figures_and_the_mark_are_in_words_and_files(two: Comparison) -> None:
     assert "| tuna_p | accuracy | 66.7 [" in markdown and "| 12.50 [12.40, 12.60] |" in markdown
     rows = list(csv.DictReader(io.StringIO(figures.to_csv(two))))
     assert len(rows) == 16 and {row["of"] for row in rows} == {"1200", "30"}
+    methods = list(csv.DictReader(io.StringIO(table.to_csv(two))))
+    assert {(row["split"], row["of"]) for row in methods if row["split"] == "all"} == {
+        ("all", "1200")
+    }
+    assert {row["of"] for row in methods if row["split"] != "all"} <= {""}
     assert [r["verdict"] for r in rows[:6]] == ["worse", "", "", "", "better", ""]
 
 

@@ -39,6 +39,7 @@ _COLUMNS = (
     "split",
     "method",
     "items",
+    "of",  # all items of the benchmark; unknown for a part of them
     "score",
     "score_low",
     "score_high",
@@ -213,6 +214,7 @@ def flat(comparison: Comparison, row: Row) -> dict[str, object]:
         row.split,
         row.method,
         row.items,
+        comparison.benchmarks[0].of if comparison.benchmarks and row.split == ALL else math.nan,
         row.score.value,
         row.score.low,
         row.score.high,
