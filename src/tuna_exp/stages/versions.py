@@ -13,5 +13,5 @@ VERSIONS = {
     "evaluate": 2,
     "judge": 1,
     "figures": 2,
-    "compare": 9,
+    "compare": 10,
 }
