@@ -110,7 +110,7 @@ def test_names_that_only_sound_like_secrets(name: str) -> None:
 
 
 def test_names_that_are_the_users_own_are_taken() -> None:
-    reference = {"_target_": "tuna_exp.evaluation.open_ended.answers.AnswersFile", "path": "a"}
+    reference = {"_target_": "tuna_exp.evaluation.answers.AnswersFile", "path": "a"}
     predictions = {**reference, "fields": None, "where": {"model_id": "bard:20230327", "turn": 1}}
     harness = {"_target_": "tuna_exp.evaluation.lm_eval.benchmark.LmEvalBenchmark"}
     evaluation = {
