@@ -25,6 +25,7 @@ from tuna_exp.experiment import (
     check_login,
     described_run,
     make,
+    published_in,
     save_settings,
     tracking_of,
 )
@@ -142,7 +143,7 @@ def overlaps_with(
         return []
     dataset = make(config.dataset)
     instructions = dataset.load()
-    ranked = dataset.load_ranked() if getattr(dataset, "ranked", False) else ()
+    ranked = published_in(dataset) or ()
     run = config.contamination.run_of_words
     found = [
         in_dataset(name, benchmark.items(), instructions, ranked, run)

@@ -20,7 +20,7 @@ from tuna_exp.config_types import OF_ALL_BENCHMARKS, check_config
 from tuna_exp.errors import ConfigError, UserError, in_short
 from tuna_exp.parallel.launched import ALONE
 from tuna_exp.quiet import quiet_libraries, quiet_lightning, quiet_tracker
-from tuna_exp.records import Instruction
+from tuna_exp.records import Instruction, RankedExample
 from tuna_exp.sweeps.identity import identity
 from tuna_exp.sweeps.job import place_of_process, typed
 from tuna_exp.tracking.described import Described, described
@@ -284,7 +284,7 @@ def build_lab(
     return Lab(
         data=dataset.digest(),
         instructions=instructions,
-        published=dataset.load_ranked() if getattr(dataset, "ranked", False) else None,
+        published=published_in(dataset),
         student=build_student(config),
         teacher=make(config.teacher),
         scorer=make(config.score_with) or None,
@@ -301,6 +301,14 @@ def build_lab(
         comparison=make(config.comparison),
         seed=config.seed,
     )
+
+
+def published_in(dataset: Any) -> Sequence[RankedExample] | None:
+    """Return the rankings that a dataset came with, None where it has none."""
+    ranked: Sequence[RankedExample] | None = (
+        dataset.load_ranked() if getattr(dataset, "ranked", False) else None
+    )
+    return ranked
 
 
 def build_student(config: DictConfig) -> "Student":

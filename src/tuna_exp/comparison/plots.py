@@ -47,7 +47,7 @@ def charts(comparison: Comparison) -> list[Chart]:
     """Every chart for which the comparison has data, the one that answers the question first."""
     made = [differences(comparison)] if any(row.difference for row in comparison.rows) else []
     made += [scores(comparison)]
-    made += [benchmarks(comparison)] if _figures(comparison) else []
+    made += [benchmarks(comparison, data)] if (data := _figures(comparison)) else []
     made += [families(comparison), lengths(comparison)]
     made += [rankers(comparison)] if any(r.agreement for r in comparison.rankings) else []
     made += costs(comparison) if comparison.stages else []
@@ -87,9 +87,8 @@ def scores(comparison: Comparison) -> Chart:
     return Chart("Score of each method", caption, sized(chart, 34 + 26 * len(data)), wide=False)
 
 
-def benchmarks(comparison: Comparison) -> Chart:
+def benchmarks(comparison: Comparison, data: list[Datum]) -> Chart:
     """Every benchmark's figures over all its items, the methods below one another."""
-    data = _figures(comparison)
     names = names_of(comparison)
     chart = intervals(data, "%", y="figure:N", order=names, offset=names)
     caption = (

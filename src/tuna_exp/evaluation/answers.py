@@ -6,11 +6,8 @@ Left out: several answers of one model to a prompt. A second one is an error, no
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
 
-from pydantic import Field
-
-from tuna_exp.datasets.checking import Entry, Identifier, NotBlank, Shape, collect, fit
+from tuna_exp.datasets.checking import Entry, Identifier, NotBlank, Shape, Text, collect, fit
 from tuna_exp.datasets.reading import Rows, fingerprint, read_rows, show
 from tuna_exp.errors import ConfigError, DataError
 from tuna_exp.records import Instruction
@@ -23,7 +20,7 @@ class _AnswerRow(Shape):
     """A line of an answers file: which prompt, and the answer, which may be empty."""
 
     id: Identifier
-    answer: Annotated[str, Field(description="a string")]
+    answer: Text
 
 
 class _Asked(Shape):
@@ -36,7 +33,7 @@ class _PredictionRow(Shape):
     """A line of `predictions.jsonl`, as far as it is compared."""
 
     instruction: _Asked
-    text: Annotated[str, Field(description="a string")]
+    text: Text
 
 
 @dataclass(frozen=True)

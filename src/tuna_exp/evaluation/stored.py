@@ -12,15 +12,16 @@ from pathlib import Path
 
 from tuna_exp.errors import ConfigError
 from tuna_exp.evaluation.answers import AnswersFile, Fields, Stored, check_answered
-from tuna_exp.llms.base import Form, Gift, Unpaid
+from tuna_exp.llms.base import Form, Gift
 from tuna_exp.llms.decoding import Decoding
+from tuna_exp.llms.recorded import OpenRecorded, Recorded
 from tuna_exp.records import Candidate, Instruction
 
 KEY = "answers"
 
 
 @dataclass(frozen=True)
-class StoredAnswers:
+class StoredAnswers(Recorded):
     """A file's answers as a model called `name` (None: as the file is called).
 
     `path`, `fields` and `where` as in `AnswersFile`; without a `path` there is none.
@@ -50,10 +51,6 @@ class StoredAnswers:
             )
         return AnswersFile(self.path, self.fields, self.where)
 
-    def together(self, asked: int) -> int:
-        """Return as many as are set."""
-        return asked
-
     def check(self) -> None:
         """Raise UserError where the file cannot be read."""
         self.open()
@@ -66,16 +63,6 @@ class StoredAnswers:
     def _answers(self) -> dict[str, Stored]:
         return self._file.load(KEY)
 
-    def usd(self, read: float, generated: float) -> float:
-        """Return 0: it was paid elsewhere."""
-        return 0.0
-
-    def unpaid(
-        self, instructions: Sequence[Instruction], decoding: Decoding, seed: int
-    ) -> list[Unpaid]:
-        """Return none."""
-        return []
-
     def digest(self) -> dict[str, object]:
         """Return what decides the answers: the file's content and how it is read."""
         return {"answers": self._file.digest()}
@@ -86,13 +73,12 @@ class StoredAnswers:
 
 
 @dataclass
-class OpenStored:
+class OpenStored(OpenRecorded):
     """Answers by the ids of their items."""
 
+    chosen_as = "subject=answers"
+    cures = ("subject=model", "subject=model")
     answers: Mapping[str, Stored]
-
-    def remember(self, instructions: Sequence[Instruction]) -> None:
-        """Do nothing."""
 
     def prompt_length(self, instruction: Instruction, room: int) -> int:
         """Return the characters of the prompt: nothing is computed, so any order does."""
@@ -107,16 +93,3 @@ class OpenStored:
     ) -> list[list[Candidate]]:
         """Return the stored answer to each instruction."""
         return [[Candidate(text=self.answers[i.id].text)] for i in instructions]
-
-    def choose(
-        self, instructions: Sequence[Instruction], begun: str, options: Sequence[str]
-    ) -> list[list[float]]:
-        """Raise ConfigError: a file has no probabilities of options."""
-        raise ConfigError("subject=answers cannot choose among options. Cure: subject=model.")
-
-    def score_texts(self, instruction: Instruction, texts: Sequence[str]) -> list[list[float]]:
-        """Raise ConfigError: a file scores nothing."""
-        raise ConfigError("subject=answers scores no texts. Cure: subject=model.")
-
-    def close(self) -> None:
-        """Nothing was opened outside."""

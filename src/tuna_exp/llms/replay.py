@@ -17,8 +17,9 @@ from pydantic import ValidationError
 
 from tuna_exp.datasets.reading import read_text
 from tuna_exp.errors import ConfigError, DataError
-from tuna_exp.llms.base import Form, Gift, Unpaid
+from tuna_exp.llms.base import Form, Gift
 from tuna_exp.llms.decoding import Decoding
+from tuna_exp.llms.recorded import OpenRecorded, Recorded
 from tuna_exp.records import Candidate, CandidateSet, Instruction
 
 # What a line of another shape raises.
@@ -33,7 +34,7 @@ _UNREADABLE = (
 
 
 @dataclass(frozen=True)
-class ReplayLLM:
+class ReplayLLM(Recorded):
     """The answers of a file, plain or .gz."""
 
     path: str
@@ -43,10 +44,6 @@ class ReplayLLM:
         """Return what it gives besides texts: what the file has is seen when it is read."""
         return frozenset({"logprobs"})
 
-    def together(self, asked: int) -> int:
-        """Return as many as are set."""
-        return asked
-
     def check(self) -> None:
         """Raise ConfigError where there is no such file."""
         if not Path(self.path).is_file():
@@ -54,16 +51,6 @@ class ReplayLLM:
                 f"teacher.path={self.path}: there is no such file. Cure: name a file of recorded "
                 "answers."
             )
-
-    def usd(self, read: float, generated: float) -> float:
-        """Return 0: it was paid for when it was recorded."""
-        return 0.0
-
-    def unpaid(
-        self, instructions: Sequence[Instruction], decoding: Decoding, seed: int
-    ) -> list[Unpaid]:
-        """Return none."""
-        return []
 
     def digest(self) -> dict[str, object]:
         """Return what decides the answers: the file's content."""
@@ -76,15 +63,15 @@ class ReplayLLM:
         return OpenReplay(self.path, dict(recorded(Path(self.path))))
 
 
-class OpenReplay:
+class OpenReplay(OpenRecorded):
     """Answers by the words of their instruction."""
+
+    chosen_as = "teacher=replay"
+    cures = ("ranker.answer=text", "score_with a local model")
 
     def __init__(self, path: str, answers: Mapping[str, Sequence[Candidate]]) -> None:
         self.path = path
         self.answers = answers
-
-    def remember(self, instructions: Sequence[Instruction]) -> None:
-        """Do nothing."""
 
     def prompt_length(self, instruction: Instruction, room: int) -> int:
         """Return the characters of the prompt; DataError where there is no answer to it."""
@@ -103,19 +90,6 @@ class OpenReplay:
         The same ones however often it is asked. Raises DataError where there are fewer.
         """
         return [self._find(i, decoding.responses) for i in instructions]
-
-    def choose(
-        self, instructions: Sequence[Instruction], begun: str, options: Sequence[str]
-    ) -> list[list[float]]:
-        """Raise ConfigError: a recording has no probabilities of options."""
-        raise ConfigError("teacher=replay cannot choose among options. Cure: ranker.answer=text.")
-
-    def score_texts(self, instruction: Instruction, texts: Sequence[str]) -> list[list[float]]:
-        """Raise ConfigError: a recording scores nothing."""
-        raise ConfigError("teacher=replay scores nothing. Cure: score_with a local model.")
-
-    def close(self) -> None:
-        """Nothing was opened outside."""
 
     def _find(self, instruction: Instruction, count: int) -> list[Candidate]:
         found = list(self.answers.get(instruction.text, ()))

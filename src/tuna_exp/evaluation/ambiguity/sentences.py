@@ -12,9 +12,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Annotated
-
-from pydantic import Field
 
 from tuna_exp.comparison.statistics import Bootstrap, mean_interval, share_interval
 from tuna_exp.datasets.checking import (
@@ -22,6 +19,7 @@ from tuna_exp.datasets.checking import (
     Identifier,
     NotBlank,
     Shape,
+    Text,
     collect,
     fit,
     of_split,
@@ -40,7 +38,7 @@ _WORDS = {
 
 
 class _Row(Shape):
-    split: Annotated[str, Field(description="a string")] = ""  # published files have none
+    split: Text = ""  # published files have none
     id: Identifier
     premise: NotBlank
     hypothesis: NotBlank
